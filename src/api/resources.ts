@@ -1,0 +1,60 @@
+/**
+ * The resources this project speaks of, one row each. The row's type parameter is the object's type, so that
+ * `client.get(pods, …)` answers a Pod.
+ */
+import type {
+  ConfigMap,
+  DaemonSet,
+  Deployment,
+  Endpoints,
+  EndpointSlice,
+  Event,
+  Lease,
+  Namespace,
+  Node,
+  Pod,
+  ReplicaSet,
+  Secret,
+  Service,
+  ServiceAccount,
+} from './types.gen.ts';
+
+/** Where objects of one kind live in the API. `T` is only for the type checker. */
+export interface ResourceType<T> {
+  readonly group: string;
+  readonly version: string;
+  /** Plural, lower case, as it stands in the URL. */
+  readonly resource: string;
+  readonly kind: string;
+  readonly namespaced: boolean;
+  /** Never set. */
+  readonly object?: T;
+}
+
+const row = <T>(group: string, version: string, resource: string, kind: string, namespaced = true): ResourceType<T> => ({
+  group,
+  version,
+  resource,
+  kind,
+  namespaced,
+});
+
+export const namespaces: ResourceType<Namespace> = row('', 'v1', 'namespaces', 'Namespace', false);
+export const nodes: ResourceType<Node> = row('', 'v1', 'nodes', 'Node', false);
+export const pods: ResourceType<Pod> = row('', 'v1', 'pods', 'Pod');
+export const services: ResourceType<Service> = row('', 'v1', 'services', 'Service');
+export const endpoints: ResourceType<Endpoints> = row('', 'v1', 'endpoints', 'Endpoints');
+export const configMaps: ResourceType<ConfigMap> = row('', 'v1', 'configmaps', 'ConfigMap');
+export const secrets: ResourceType<Secret> = row('', 'v1', 'secrets', 'Secret');
+export const serviceAccounts: ResourceType<ServiceAccount> = row('', 'v1', 'serviceaccounts', 'ServiceAccount');
+export const events: ResourceType<Event> = row('', 'v1', 'events', 'Event');
+export const leases: ResourceType<Lease> = row('coordination.k8s.io', 'v1', 'leases', 'Lease');
+export const endpointSlices: ResourceType<EndpointSlice> = row('discovery.k8s.io', 'v1', 'endpointslices', 'EndpointSlice');
+export const deployments: ResourceType<Deployment> = row('apps', 'v1', 'deployments', 'Deployment');
+export const replicaSets: ResourceType<ReplicaSet> = row('apps', 'v1', 'replicasets', 'ReplicaSet');
+export const daemonSets: ResourceType<DaemonSet> = row('apps', 'v1', 'daemonsets', 'DaemonSet');
+
+/** `v1`, `apps/v1`: what stands in an object's `apiVersion`. */
+export function apiVersionOf(type: Pick<ResourceType<unknown>, 'group' | 'version'>): string {
+  return type.group === '' ? type.version : `${type.group}/${type.version}`;
+}

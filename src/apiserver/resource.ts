@@ -1,0 +1,101 @@
+/**
+ * A resource is a row: what it is called, which columns `kubectl get` shows, and a strategy of small functions. The
+ * handlers (src/apiserver/handlers/) are the same for every row; a handler that asks for a resource by name is a bug.
+ */
+import type { DeleteOptions, KubeObject } from '../api/client.ts';
+import type { ResourceType } from '../api/resources.ts';
+
+/** One thing wrong with an object, as upstream's field errors print: `spec.ports[0].port: Invalid value: 0: must be …`. */
+export interface FieldError {
+  readonly field: string;
+  readonly reason:
+    | 'FieldValueRequired'
+    | 'FieldValueInvalid'
+    | 'FieldValueNotSupported'
+    | 'FieldValueDuplicate'
+    | 'FieldValueForbidden'
+    | 'FieldValueTooLong'
+    | 'FieldValueNotFound';
+  /** With the offending value where there is one: `Invalid value: "x": must be …`. */
+  readonly message: string;
+}
+
+/** One column of the server-side table (meta/v1 Table). `priority` 1 is shown only with `-o wide`. */
+export interface Column<T> {
+  readonly name: string;
+  readonly type: 'string' | 'integer' | 'date';
+  readonly format?: 'name';
+  readonly priority?: 0 | 1;
+  readonly description: string;
+  readonly cell: (object: T, now: Date) => string | number | undefined;
+}
+
+/** Reads that a strategy may need of other objects; always the latest committed state. */
+export interface Lookup {
+  get<T extends KubeObject>(type: ResourceType<T>, key: { namespace?: string; name: string }): T | undefined;
+  list<T extends KubeObject>(type: ResourceType<T>, namespace?: string): readonly T[];
+}
+
+/** Who asks, and what a strategy may use while it decides. */
+export interface StrategyContext {
+  readonly user: { readonly name: string; readonly groups: readonly string[] };
+  readonly now: Date;
+  readonly lookup: Lookup;
+  /** True for `?dryRun=All`: allocate nothing that must be given back. */
+  readonly dryRun: boolean;
+}
+
+/** All functions work on a private copy and may change it; none does IO. */
+export interface Strategy<T extends KubeObject> {
+  /** Fills what upstream's defaulting fills. Runs on create, update and after a patch. */
+  readonly setDefaults?: (object: T) => void;
+  /** Clears what a creator may not set (status), sets generation 1, and the like. */
+  readonly prepareForCreate?: (object: T, context: StrategyContext) => void;
+  /** Keeps what an update may not change (status on the main resource, spec on `status`), bumps generation on a spec change. */
+  readonly prepareForUpdate?: (object: T, old: T, context: StrategyContext) => void;
+  readonly prepareForStatusUpdate?: (object: T, old: T, context: StrategyContext) => void;
+  readonly validate: (object: T, context: StrategyContext) => readonly FieldError[];
+  readonly validateUpdate?: (object: T, old: T, context: StrategyContext) => readonly FieldError[];
+  /**
+   * Takes what the object needs from a shared pool (ClusterIPs, NodePorts) and writes it into the object; runs after
+   * validation. Throws an ApiError when the pool has none. `old` is missing on create.
+   */
+  readonly allocate?: (object: T, old: T | undefined, context: StrategyContext) => Allocation;
+  /** Gives back what a deleted object held. */
+  readonly release?: (object: T) => void;
+  /** Fields beyond metadata.name and metadata.namespace that a fieldSelector may ask for. */
+  readonly selectableFields?: Readonly<Record<string, (object: T) => string>>;
+  /**
+   * How a DELETE goes. Undefined or 0: the object goes at once (unless finalizers hold it). A number: graceful, so that
+   * deletionTimestamp and deletionGracePeriodSeconds are set and somebody else ends it with grace period 0 (pods on a node).
+   */
+  readonly gracePeriodSeconds?: (object: T, options: DeleteOptions) => number | undefined;
+}
+
+/** What `allocate` took; `rollback` gives it back when the write did not come through, `commit` gives back what the old object held and the new does not. */
+export interface Allocation {
+  commit(): void;
+  rollback(): void;
+}
+
+export type Subresource =
+  | 'status'
+  | 'scale'
+  | 'log'
+  | 'exec'
+  | 'attach'
+  | 'portforward'
+  | 'binding'
+  | 'eviction'
+  | 'finalize'
+  | 'token';
+
+export interface ResourceRow<T extends KubeObject = KubeObject> {
+  readonly type: ResourceType<T>;
+  readonly singular: string;
+  readonly shortNames?: readonly string[];
+  readonly categories?: readonly string[];
+  readonly subresources: readonly Subresource[];
+  readonly columns: readonly Column<T>[];
+  readonly strategy: Strategy<T>;
+}
