@@ -71,7 +71,12 @@ export interface ApiClient {
   patch<T extends KubeObject>(type: ResourceType<T>, key: ObjectKey, patch: unknown, options: PatchOptions): Promise<T>;
   delete<T extends KubeObject>(type: ResourceType<T>, key: ObjectKey, options?: DeleteOptions): Promise<void>;
   /** POST to a subresource: `pods/NAME/binding`, `pods/NAME/eviction`, `serviceaccounts/NAME/token`. */
-  createSubresource(type: ResourceType<KubeObject>, key: ObjectKey, subresource: string, body: unknown): Promise<unknown>;
+  createSubresource(
+    type: ResourceType<KubeObject>,
+    key: ObjectKey,
+    subresource: string,
+    body: unknown,
+  ): Promise<unknown>;
   /** Closes idle connections. */
   close(): void;
 }

@@ -1,5 +1,6 @@
 /** A local copy of one resource, kept by list and watch. */
 import type { KubeObject } from './client.ts';
+import type { ResourceType } from './resources.ts';
 
 /** What changed. `previous` is the copy before it; it is missing for an addition. */
 export interface Change<T> {
@@ -33,10 +34,7 @@ export interface Informer<T extends KubeObject> {
 
 /** Makes informers over one client and shares them: the same type and options give the same informer. */
 export interface InformerFactory {
-  informer<T extends KubeObject>(
-    type: import('./resources.ts').ResourceType<T>,
-    options?: InformerOptions<T>,
-  ): Informer<T>;
+  informer<T extends KubeObject>(type: ResourceType<T>, options?: InformerOptions<T>): Informer<T>;
 }
 
 export interface InformerOptions<T> {

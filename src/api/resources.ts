@@ -31,7 +31,13 @@ export interface ResourceType<T> {
   readonly object?: T;
 }
 
-const row = <T>(group: string, version: string, resource: string, kind: string, namespaced = true): ResourceType<T> => ({
+const row = <T>(
+  group: string,
+  version: string,
+  resource: string,
+  kind: string,
+  namespaced = true,
+): ResourceType<T> => ({
   group,
   version,
   resource,
@@ -49,7 +55,12 @@ export const secrets: ResourceType<Secret> = row('', 'v1', 'secrets', 'Secret');
 export const serviceAccounts: ResourceType<ServiceAccount> = row('', 'v1', 'serviceaccounts', 'ServiceAccount');
 export const events: ResourceType<Event> = row('', 'v1', 'events', 'Event');
 export const leases: ResourceType<Lease> = row('coordination.k8s.io', 'v1', 'leases', 'Lease');
-export const endpointSlices: ResourceType<EndpointSlice> = row('discovery.k8s.io', 'v1', 'endpointslices', 'EndpointSlice');
+export const endpointSlices: ResourceType<EndpointSlice> = row(
+  'discovery.k8s.io',
+  'v1',
+  'endpointslices',
+  'EndpointSlice',
+);
 export const deployments: ResourceType<Deployment> = row('apps', 'v1', 'deployments', 'Deployment');
 export const replicaSets: ResourceType<ReplicaSet> = row('apps', 'v1', 'replicasets', 'ReplicaSet');
 export const daemonSets: ResourceType<DaemonSet> = row('apps', 'v1', 'daemonsets', 'DaemonSet');

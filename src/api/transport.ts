@@ -1,0 +1,179 @@
+/** HTTP requests to one server: kept-alive connections, time limits, bounded replies, one retry of a stale connection. */
+import http from 'node:http';
+import https from 'node:https';
+import { ApiError, apiError } from './errors.ts';
+import type { ClientConfig } from './kubeconfig.ts';
+import type { Status } from './types.gen.ts';
+
+export interface Request {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  /** Path and query. */
+  readonly path: string;
+  /** Sent as JSON. */
+  readonly body?: unknown;
+  /** Default `application/json`. */
+  readonly contentType?: string;
+  /** Ends the request; it then rejects. */
+  readonly signal?: AbortSignal;
+}
+
+export interface Transport {
+  /** The reply's JSON. Rejects with an ApiError after 30 s, above 64 MiB, and for a code of 400 and more. */
+  json(request: Request): Promise<unknown>;
+  /** The reply's body as it comes; the head must come within 30 s. The caller must read it to its end or destroy it. */
+  stream(request: Request): Promise<http.IncomingMessage>;
+  close(): void;
+}
+
+export const requestTimeoutMs = 30_000;
+const maxReplyBytes = 64 * 1024 * 1024;
+/** Dead peers are found by TCP keep-alive probes that start after this time. */
+const keepAliveMs = 15_000;
+
+interface Wire {
+  readonly client: typeof http | typeof https;
+  readonly agent: http.Agent;
+  readonly base: URL;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+function unavailable(message: string, cause?: unknown): ApiError {
+  return apiError({ code: 503, reason: 'ServiceUnavailable', message }, { cause });
+}
+
+/** An error of the socket or of the reading, as an ApiError. */
+export function transportError(cause: unknown, what: string): ApiError {
+  if (cause instanceof ApiError) return cause;
+  return unavailable(`${what}: ${cause instanceof Error ? cause.message : String(cause)}`, cause);
+}
+
+function timeoutError(what: string): ApiError {
+  return apiError({ code: 504, reason: 'Timeout', message: `${what}: no reply within ${requestTimeoutMs / 1000} s` });
+}
+
+function bodyOf(request: Request): { payload: Buffer | undefined; headers: Record<string, string> } {
+  if (request.body === undefined) return { payload: undefined, headers: {} };
+  const payload = Buffer.from(JSON.stringify(request.body));
+  const contentType = request.contentType ?? 'application/json';
+  return { payload, headers: { 'content-type': contentType, 'content-length': String(payload.length) } };
+}
+
+/** A failure on a connection that an earlier request used, before any byte of the reply: the server had closed it. */
+class StaleConnection extends Error {}
+
+/** Resolves with the head of the reply. */
+function send(wire: Wire, request: Request): Promise<http.IncomingMessage> {
+  const { promise, resolve, reject } = Promise.withResolvers<http.IncomingMessage>();
+  const { payload, headers } = bodyOf(request);
+  const outgoing = wire.client.request({
+    agent: wire.agent,
+    protocol: wire.base.protocol,
+    hostname: wire.base.hostname.replace(/^\[|\]$/g, ''),
+    port: wire.base.port,
+    method: request.method,
+    path: `${wire.base.pathname.replace(/\/$/, '')}${request.path}`,
+    headers: { ...wire.headers, ...headers },
+    ...(request.signal === undefined ? {} : { signal: request.signal }),
+  });
+  const what = `${request.method} ${request.path}`;
+  const timer = setTimeout(() => outgoing.destroy(timeoutError(what)), requestTimeoutMs);
+  outgoing.once('response', (response) => {
+    clearTimeout(timer);
+    resolve(response);
+  });
+  outgoing.on('error', (error: NodeJS.ErrnoException) => {
+    clearTimeout(timer);
+    const stale = outgoing.reusedSocket && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
+    reject(stale ? new StaleConnection(what, { cause: error }) : transportError(error, what));
+  });
+  outgoing.end(payload);
+  return promise;
+}
+
+/** Only reads are sent twice: a write may have been carried out before the connection broke. */
+async function sendWithRetry(wire: Wire, request: Request): Promise<http.IncomingMessage> {
+  try {
+    return await send(wire, request);
+  } catch (error) {
+    if (!(error instanceof StaleConnection)) throw error;
+    if (request.method !== 'GET') throw transportError(error.cause, error.message);
+    return await send(wire, request).catch((second: unknown) => {
+      throw second instanceof StaleConnection ? transportError(second.cause, second.message) : second;
+    });
+  }
+}
+
+async function readBody(response: http.IncomingMessage, what: string): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  const timer = setTimeout(() => response.destroy(timeoutError(what)), requestTimeoutMs);
+  try {
+    for await (const chunk of response as AsyncIterable<Buffer>) {
+      size += chunk.length;
+      if (size > maxReplyBytes) throw unavailable(`${what}: the reply is larger than ${maxReplyBytes} bytes`);
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    throw transportError(error, what);
+  } finally {
+    clearTimeout(timer);
+  }
+  return Buffer.concat(chunks, size).toString('utf8');
+}
+
+function isStatus(value: unknown): value is Status {
+  return typeof value === 'object' && value !== null && (value as Status).kind === 'Status';
+}
+
+/** What a code of 400 and more says: the Status in its body, or one made from the code. */
+function refusal(code: number, body: string, what: string): ApiError {
+  try {
+    const value: unknown = JSON.parse(body);
+    if (isStatus(value)) return new ApiError({ ...value, code });
+  } catch {
+    // Not JSON: a proxy, or a server that is starting.
+  }
+  const reason = code === 404 ? 'NotFound' : code === 401 ? 'Unauthorized' : code === 403 ? 'Forbidden' : 'Unknown';
+  return apiError({ code, reason, message: `${what}: HTTP ${code}: ${body.slice(0, 500).trim()}` });
+}
+
+function wireOf(config: ClientConfig): Wire {
+  const base = new URL(config.server);
+  const pool = { keepAlive: true, keepAliveMsecs: keepAliveMs, maxFreeSockets: 16 };
+  const { ca, cert, key } = config;
+  const secure = base.protocol === 'https:';
+  if (!secure && base.protocol !== 'http:') throw new Error(`${config.server}: not an http or https address`);
+  const headers: Record<string, string> = {
+    accept: 'application/json',
+    'user-agent': config.userAgent ?? 'podwire',
+  };
+  if (config.token !== undefined) headers['authorization'] = `Bearer ${config.token}`;
+  const agent = secure ? new https.Agent({ ...pool, ca, cert, key, minVersion: 'TLSv1.2' }) : new http.Agent(pool);
+  return { client: secure ? https : http, agent, base, headers };
+}
+
+/** Opens no connection before the first request. Throws when `server` is no URL. */
+export function createTransport(config: ClientConfig): Transport {
+  const wire = wireOf(config);
+
+  const stream = async (request: Request): Promise<http.IncomingMessage> => {
+    const response = await sendWithRetry(wire, request);
+    const code = response.statusCode ?? 500;
+    if (code < 400) return response;
+    const what = `${request.method} ${request.path}`;
+    throw refusal(code, await readBody(response, what), what);
+  };
+
+  const json = async (request: Request): Promise<unknown> => {
+    const response = await stream(request);
+    const what = `${request.method} ${request.path}`;
+    const body = await readBody(response, what);
+    try {
+      return body === '' ? undefined : JSON.parse(body);
+    } catch (cause) {
+      throw unavailable(`${what}: the reply is not JSON`, cause);
+    }
+  };
+
+  return { json, stream, close: () => wire.agent.destroy() };
+}
