@@ -41,6 +41,7 @@ module.exports = {
   ],
   options: {
     tsPreCompilationDeps: true,
+    doNotFollow: { path: 'node_modules' },
     tsConfig: { fileName: 'tsconfig.json' },
     exclude: { path: '\\.test\\.ts$' },
     enhancedResolveOptions: { extensions: ['.ts', '.js', '.json'] },

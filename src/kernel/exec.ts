@@ -19,6 +19,11 @@ export interface Command {
   readonly netns?: string;
   /** Exit codes that do not reject. Default `[0]`. */
   readonly okExitCodes?: readonly number[];
+  /**
+   * For a program that goes on as a daemon and reports on a pipe when it is ready (conmon: `_OCI_SYNCPIPE`): the name of the
+   * variable that tells it the pipe's descriptor. The promise resolves with its first line there as `stdout`.
+   */
+  readonly reportPipe?: string;
 }
 
 /** What a program that ended left. */
@@ -38,6 +43,8 @@ export interface Exec {
 export class CommandError extends Error {
   override readonly name = 'CommandError';
   readonly argv: readonly string[];
+  /** In a few words: `exit code 2`, `timed out after 1000 ms`, `not installed`. */
+  readonly reason: string;
   readonly exitCode: number | undefined;
   readonly stdout: string;
   readonly stderr: string;
@@ -46,9 +53,12 @@ export class CommandError extends Error {
   /** The program itself is not installed. */
   readonly missing: boolean;
 
-  constructor(facts: Omit<CommandError, 'name' | 'message' | 'stack' | 'cause'> & { readonly reason: string }) {
-    super(`${facts.argv.join(' ')}: ${facts.reason}${facts.stderr === '' ? '' : `: ${facts.stderr.trim().slice(0, 2000)}`}`);
+  constructor(facts: Omit<CommandError, 'name' | 'message' | 'stack' | 'cause'>) {
+    super(
+      `${facts.argv.join(' ')}: ${facts.reason}${facts.stderr === '' ? '' : `: ${facts.stderr.trim().slice(0, 2000)}`}`,
+    );
     this.argv = facts.argv;
+    this.reason = facts.reason;
     this.exitCode = facts.exitCode;
     this.stdout = facts.stdout;
     this.stderr = facts.stderr;
