@@ -1,0 +1,51 @@
+/** What a lab could leave behind on the host, as sorted lines, so that before and after can be compared. */
+import { readdir, readFile } from 'node:fs/promises';
+import { run } from './lab.ts';
+
+const CGROUP_ROOTS = ['/sys/fs/cgroup', '/sys/fs/cgroup/unified'];
+
+async function lines(argv: readonly string[]): Promise<string[]> {
+  return (await run(argv, { mayFail: true })).stdout.split('\n');
+}
+
+async function processes(): Promise<string[]> {
+  const found: string[] = [];
+  for (const pid of await readdir('/proc')) {
+    if (!/^\d+$/.test(pid)) continue;
+    const command = (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).replaceAll('\0', ' ').trim();
+    if (
+      /podwire|conmon|crun|catatonit|s6-/.test(command) &&
+      !/node --test|test-e2e|scripts\/(test|podwire)/.test(command)
+    ) {
+      found.push(`process ${command}`);
+    }
+  }
+  return found;
+}
+
+async function cgroups(): Promise<string[]> {
+  const found: string[] = [];
+  for (const root of CGROUP_ROOTS) {
+    const entries = await readdir(root, { recursive: true }).catch(() => []);
+    found.push(
+      ...entries
+        .filter((entry) => /podwire/.test(entry) && !/\.[a-z]+$/.test(entry))
+        .map((entry) => `cgroup ${root}/${entry}`),
+    );
+  }
+  return found;
+}
+
+/** Links, routes, network namespaces, mounts, firewall rules, control groups and processes of the host. */
+export async function machineState(): Promise<string[]> {
+  const links = (await lines(['ip', '-o', 'link'])).map((line) => `link ${/^\d+: ([^:@]+)/.exec(line)?.[1] ?? ''}`);
+  const routes = (await lines(['ip', 'route'])).map((line) => `route ${line.trim()}`);
+  const namespaces = (await lines(['ip', 'netns', 'list'])).map((line) => `netns ${line}`);
+  const rules = (await lines(['iptables-save']))
+    .filter((line) => !line.startsWith('#'))
+    .map((line) => `rule ${line.replace(/\[\d+:\d+\]/, '')}`);
+  const mounts = (await readFile('/proc/self/mountinfo', 'utf8'))
+    .split('\n')
+    .map((line) => `mount ${line.split(' ')[4] ?? ''}`);
+  return [...links, ...routes, ...namespaces, ...rules, ...mounts, ...(await cgroups()), ...(await processes())].sort();
+}
