@@ -12,13 +12,26 @@ const floors = {
   proxy: ['kernel'],
   kubelet: ['kernel', 'runtime'],
   lab: ['kernel', 'pki'],
-  cli: ['kernel', 'pki', 'store', 'apiserver', 'controllers', 'scheduler', 'runtime', 'network', 'proxy', 'kubelet', 'lab'],
+  cli: [
+    'kernel',
+    'pki',
+    'store',
+    'apiserver',
+    'controllers',
+    'scheduler',
+    'runtime',
+    'network',
+    'proxy',
+    'kubelet',
+    'lab',
+  ],
 };
 
 const instead = {
   api: 'api stands on nothing: move the code up to the floor that needs both.',
   kernel: 'kernel knows Linux only: pass Kubernetes facts in as arguments.',
-  controllers: 'controllers, scheduler, kubelet, proxy and network reach the cluster only through the client of src/api.',
+  controllers:
+    'controllers, scheduler, kubelet, proxy and network reach the cluster only through the client of src/api.',
 };
 
 module.exports = {
@@ -37,7 +50,13 @@ module.exports = {
       from: { path: '^src/.*/plan[^/]*\\.ts$', pathNot: '\\.test\\.ts$' },
       to: { dependencyTypes: ['core'] },
     },
-    { name: 'no-circular', severity: 'error', comment: 'A cycle hides a third noun: give it a file.', from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } } },
+    {
+      name: 'no-circular',
+      severity: 'error',
+      comment: 'A cycle hides a third noun: give it a file.',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
   ],
   options: {
     tsPreCompilationDeps: true,

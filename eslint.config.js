@@ -2,9 +2,18 @@ import tseslint from 'typescript-eslint';
 
 /** Names that may stand only in one place, and where to go instead. */
 const oneDoor = [
-  { name: 'node:child_process', message: 'Only src/kernel/run-process.ts starts programs; take an Exec (src/kernel/exec.ts) as an argument.' },
-  { name: 'child_process', message: 'Only src/kernel/run-process.ts starts programs; take an Exec (src/kernel/exec.ts) as an argument.' },
-  { name: 'execa', message: 'Only src/kernel/run-process.ts starts programs; take an Exec (src/kernel/exec.ts) as an argument.' },
+  {
+    name: 'node:child_process',
+    message: 'Only src/kernel/run-process.ts starts programs; take an Exec (src/kernel/exec.ts) as an argument.',
+  },
+  {
+    name: 'child_process',
+    message: 'Only src/kernel/run-process.ts starts programs; take an Exec (src/kernel/exec.ts) as an argument.',
+  },
+  {
+    name: 'execa',
+    message: 'Only src/kernel/run-process.ts starts programs; take an Exec (src/kernel/exec.ts) as an argument.',
+  },
 ];
 
 export default tseslint.config(
@@ -13,7 +22,14 @@ export default tseslint.config(
   {
     languageOptions: { parserOptions: { projectService: true } },
     rules: {
-      '@typescript-eslint/no-floating-promises': ['error', { allowForKnownSafeCalls: [{ from: 'package', name: ['test', 'it', 'describe', 'suite'], package: 'node:test' }] }],
+      '@typescript-eslint/no-floating-promises': [
+        'error',
+        {
+          allowForKnownSafeCalls: [
+            { from: 'package', name: ['test', 'it', 'describe', 'suite'], package: 'node:test' },
+          ],
+        },
+      ],
       '@typescript-eslint/no-misused-promises': 'error',
       '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
       '@typescript-eslint/explicit-module-boundary-types': 'error',
