@@ -52,7 +52,10 @@ export interface Store {
   readonly revision: number;
   get(key: string): Promise<StoredValue | undefined>;
   /** Keys with this prefix in byte order; `startAfter` and `limit` page; `revision` reads an older snapshot if it is still there. */
-  range(prefix: string, options?: { readonly limit?: number; readonly startAfter?: string; readonly revision?: number }): Promise<RangeResult>;
+  range(
+    prefix: string,
+    options?: { readonly limit?: number; readonly startAfter?: string; readonly revision?: number },
+  ): Promise<RangeResult>;
   /** `expectedRevision` 0: the key must not exist. Rejects with StoreConflict. */
   put(key: string, value: Buffer, expectedRevision: number): Promise<StoredValue>;
   /** Rejects with StoreConflict. */
