@@ -126,6 +126,19 @@ export function compareQuantities(a: string | number, b: string | number): -1 | 
   return difference < 0n ? -1 : difference > 0n ? 1 : 0;
 }
 
+/** Whether `a` and `b` are the same amount, however written. Throws when one is no quantity. */
+export function sameQuantity(a: string | number, b: string | number): boolean {
+  return parseQuantity(a).nano === parseQuantity(b).nano;
+}
+
+/** How many times `divisor` goes into `value`, rounded up. Throws when one is no quantity, or the divisor is not positive. */
+export function ceilDivide(value: string | number, divisor: string | number): bigint {
+  const by = parseQuantity(divisor).nano;
+  if (by <= 0n) throw new Error(`${JSON.stringify(divisor)}: a divisor must be positive`);
+  const { nano } = parseQuantity(value);
+  return nano < 0n ? nano / by : divideUp(nano, by);
+}
+
 /** The sum, written in the format of the first that is not zero; `0` for none. */
 export function addQuantities(...values: readonly (string | number)[]): string {
   const parsed = values.map((value) => parseQuantity(value));
