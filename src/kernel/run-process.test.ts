@@ -50,6 +50,12 @@ function execCases(exec: () => Exec): void {
     assert.equal((await failure(exec().run({ argv: ['no-such-program-here'] }))).missing, true);
   });
 
+  test('arguments beyond the limit of the kernel reject at once', async () => {
+    const error = await failure(exec().run({ argv: ['true', 'x'.repeat(3_000_000)] }));
+    assert.match(error.message, /E2BIG/);
+    assert.equal(error.missing, false);
+  });
+
   test('a time-out kills and rejects, also when a child of it holds the pipe', async () => {
     const error = await failure(exec().run({ argv: ['sh', '-c', 'sleep 3 & wait'], timeoutMs: 60 }));
     assert.equal(error.timedOut, true);

@@ -6,6 +6,8 @@ import type { Duplex, Readable } from 'node:stream';
 import { execa } from 'execa';
 import { CommandError, type Command, type CommandResult, type Exec } from './exec.ts';
 
+export type { ChildProcess };
+
 const defaultTimeoutMs = 30_000;
 const defaultMaxOutputBytes = 64 * 1024 * 1024;
 /** A program that ended may have left a daemon that holds its pipes: after this long its output counts as complete. */
