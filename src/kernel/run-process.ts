@@ -37,6 +37,12 @@ export function spawnProgram(argv: readonly [string, ...string[]], options: Spaw
     buffer: false,
     reject: false,
   });
+  // What Node throws at once (arguments too long) shows only in execa's promise: give it the shape of all other failures.
+  let told = false;
+  child.once('error', () => (told = true));
+  void child.then((result) => {
+    if (child.pid === undefined && !told) child.emit('error', result.cause ?? new Error('could not be started'));
+  });
   return child;
 }
 
