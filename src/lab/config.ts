@@ -1,0 +1,126 @@
+/** What a lab is, as data: its name, its machines, its addresses. */
+import { nthAddress, overlaps, parseCIDR } from '../api/addresses.ts';
+
+export interface LabConfig {
+  /** At most 12 characters: the host's link is `pw-NAME`, and link names have 15. */
+  readonly name: string;
+  /** Names of the nodes: `node1`, `node2`, … */
+  readonly nodes: readonly string[];
+  /** The switch: the host is its first address, the control plane its second, node N its (10 + N)th. */
+  readonly nodeCIDR: string;
+  readonly podCIDR: string;
+  readonly serviceCIDR: string;
+}
+
+export interface Machine {
+  readonly name: string;
+  readonly role: 'control-plane' | 'node';
+  readonly address: string;
+}
+
+/** Something a person asked for that cannot be, with what to do about it. The command line prints only the message. */
+export class LabError extends Error {
+  override readonly name = 'LabError';
+}
+
+export const controlPlaneName = 'control-plane';
+export const apiPort = 6443;
+export const kubeletPort = 10250;
+export const clusterDomain = 'cluster.local';
+
+const maxNodes = 200;
+
+export const defaultConfig = {
+  name: 'podwire',
+  nodeCIDR: '10.44.0.0/24',
+  podCIDR: '10.45.0.0/16',
+  serviceCIDR: '10.46.0.0/16',
+} as const;
+
+/** `node1` … `nodeN`. */
+export function nodeNames(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `node${index + 1}`);
+}
+
+/** Checks a config. Throws a LabError that names the field. */
+export function checkConfig(config: LabConfig): LabConfig {
+  checkLabName(config.name);
+  if (config.nodes.length > maxNodes) throw new LabError(`--nodes: at most ${maxNodes}, not ${config.nodes.length}`);
+  for (const node of config.nodes) nodeNumber(node);
+  const ranges = [config.nodeCIDR, config.podCIDR, config.serviceCIDR].map((text) => {
+    try {
+      return { text, cidr: parseCIDR(text) };
+    } catch {
+      throw new LabError(`${text} is not an address range such as 10.44.0.0/24`);
+    }
+  });
+  for (const [index, a] of ranges.entries())
+    for (const b of ranges.slice(index + 1))
+      if (overlaps(a.cidr, b.cidr)) throw new LabError(`${a.text} and ${b.text} overlap: choose ranges apart`);
+  machinesOf(config);
+  return config;
+}
+
+/** Throws a LabError for what is no name of a lab. It becomes part of paths and of link names, so this is the only gate. */
+export function checkLabName(name: string): string {
+  if (!/^[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?$/.test(name))
+    throw new LabError(`--name ${name}: 1 to 12 lower-case letters, digits and dashes, such as "podwire"`);
+  return name;
+}
+
+/** The N of `nodeN`. Throws a LabError for another name. */
+export function nodeNumber(name: string): number {
+  const number = Number(/^node([1-9]\d{0,2})$/.exec(name)?.[1]);
+  if (!Number.isInteger(number)) throw new LabError(`${name} is not a name of a node: they are node1, node2, …`);
+  return number;
+}
+
+/** Every machine of the lab, the control plane first. Throws a LabError when the switch has no address for one. */
+export function machinesOf(config: LabConfig): Machine[] {
+  const address = (n: number): string => {
+    try {
+      return nthAddress(parseCIDR(config.nodeCIDR), n);
+    } catch {
+      throw new LabError(`${config.nodeCIDR} has no room for ${config.nodes.length} nodes: choose a larger range`);
+    }
+  };
+  return [
+    { name: controlPlaneName, role: 'control-plane', address: address(2) },
+    ...config.nodes.map((name): Machine => ({ name, role: 'node', address: address(10 + nodeNumber(name)) })),
+  ];
+}
+
+/** The machine of this name. Throws a LabError that lists those that exist. */
+export function machineNamed(config: LabConfig, name: string): Machine {
+  const machines = machinesOf(config);
+  const found = machines.find((machine) => machine.name === name);
+  if (found === undefined)
+    throw new LabError(`lab ${config.name} has no ${name}: it has ${machines.map((each) => each.name).join(', ')}`);
+  return found;
+}
+
+/** The host's end of the switch. */
+export function hostAddress(config: LabConfig): string {
+  return nthAddress(parseCIDR(config.nodeCIDR), 1);
+}
+
+/** `10.44.0.1/24`: an address with the switch's prefix length. */
+export function withPrefix(config: LabConfig, address: string): string {
+  return `${address}/${parseCIDR(config.nodeCIDR).prefixLength}`;
+}
+
+/** The ClusterIP of the kubernetes Service. */
+export function apiServiceAddress(config: LabConfig): string {
+  return nthAddress(parseCIDR(config.serviceCIDR), 1);
+}
+
+export function apiServerUrl(config: LabConfig): string {
+  return `https://${nthAddress(parseCIDR(config.nodeCIDR), 2)}:${apiPort}`;
+}
+
+/** The lowest `nodeN` that is not taken. */
+export function nextNode(config: LabConfig): string {
+  let number = 1;
+  while (config.nodes.includes(`node${number}`)) number += 1;
+  return `node${number}`;
+}

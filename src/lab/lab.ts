@@ -1,0 +1,280 @@
+import { existsSync } from 'node:fs';
+import { readFile, rm, rmdir } from 'node:fs/promises';
+import type { Exec } from '../kernel/exec.ts';
+import { applyPlan } from './apply.ts';
+import { checkConfig, defaultConfig, LabError, machineNamed, machinesOf, nextNode } from './config.ts';
+import type { LabConfig, Machine } from './config.ts';
+import { writeCredentials } from './credentials.ts';
+import { readLabFile, requireLabFile, writeLabFile, type LabFile } from './lab-file.ts';
+import { withLabLock } from './lock.ts';
+import { makeSharedFolders, writeMachineFiles } from './machine-files.ts';
+import { firstProcess, observeLab, readHostFacts, type ObservedLab } from './observed.ts';
+import { labPlaces, machinePlaces } from './places.ts';
+import { planMachineRemoval, planMachineStart, planRemoval, planUp, renderPlan, type LabPlan } from './plan.ts';
+import type { HostFacts } from './scripts.ts';
+import type { Program, ServicesOf } from './services.ts';
+
+export interface LabOptions {
+  readonly name: string;
+  readonly exec: Exec;
+  readonly program: Program;
+  readonly servicesOf: ServicesOf;
+  /** Told after each stage of work. */
+  report?(stage: string, durationMs: number): void;
+}
+
+export interface MachineStatus extends Machine {
+  readonly state: 'running' | 'dead' | 'absent';
+  /** Its first process, as the host numbers it. */
+  readonly pid: number | undefined;
+}
+
+export interface LabStatus {
+  readonly config: LabConfig;
+  readonly switch: ObservedLab['switch'];
+  readonly machines: readonly MachineStatus[];
+}
+
+/** Every verb takes the lab's lock while it changes anything, may be repeated, and rejects with a LabError for people. */
+export interface Lab {
+  /**
+   * Makes or repairs the lab and returns which machines were started. `check` is called before anything is changed, when
+   * the switch has to be made; what it throws ends the call. A config is needed only for a lab that is not there yet.
+   */
+  up(wanted: Partial<LabConfig>, check: (config: LabConfig) => Promise<void>): Promise<LabStart>;
+  /** What `up` would do to the kernel, as a script. */
+  dryRun(wanted: Partial<LabConfig>): Promise<string>;
+  /** Ends all machines and takes the lab out of the kernel; its state stays. False when nothing was there. */
+  stop(): Promise<boolean>;
+  /** As stop, and removes the state. False when nothing was there. */
+  down(): Promise<boolean>;
+  /** Undefined when there is no such lab. */
+  status(): Promise<LabStatus | undefined>;
+  startMachine(name: string): Promise<boolean>;
+  stopMachine(name: string): Promise<boolean>;
+  /** Adds the next free node and starts it. */
+  addNode(): Promise<LabStart>;
+  /** Ends a node and forgets it, its state included. */
+  removeNode(name: string): Promise<void>;
+  /** The arguments before a command that is to run inside a machine. */
+  enter(machine: string): Promise<[string, ...string[]]>;
+}
+
+export interface LabStart {
+  readonly config: LabConfig;
+  readonly started: readonly string[];
+}
+
+/** Nothing happens before a verb is called. Throws a LabError for a name that can be none. */
+export function createLab(options: LabOptions): Lab {
+  return new NamespaceLab(options);
+}
+
+class NamespaceLab implements Lab {
+  readonly #options: LabOptions;
+  readonly #name: string;
+
+  constructor(options: LabOptions) {
+    checkConfig({ ...defaultConfig, name: options.name, nodes: [] });
+    this.#options = options;
+    this.#name = options.name;
+  }
+
+  up(wanted: Partial<LabConfig>, check: (config: LabConfig) => Promise<void>): Promise<LabStart> {
+    return this.#locked(async () => {
+      const file = await readLabFile(this.#name);
+      const config = mergeConfig(this.#name, file, wanted);
+      const host = await readHostFacts();
+      const observed = await observeLab(this.#name, host);
+      const plan = planUp(config, observed);
+      if (plan.length === 0 && file?.config.nodes.length === config.nodes.length) return { config, started: [] };
+      if (observed.switch !== 'whole') await this.#stage('checks', () => check(config));
+      await this.#write(file, config, host);
+      return this.#start(plan, config, host);
+    });
+  }
+
+  async dryRun(wanted: Partial<LabConfig>): Promise<string> {
+    const config = mergeConfig(this.#name, await readLabFile(this.#name), wanted);
+    const host = await readHostFacts();
+    return renderPlan(planUp(config, await observeLab(this.#name, host)), config, host);
+  }
+
+  stop(): Promise<boolean> {
+    return this.#locked(async () => {
+      const file = await readLabFile(this.#name).catch(() => undefined);
+      const config = file?.config ?? { ...defaultConfig, name: this.#name, nodes: [] };
+      const host = await readHostFacts();
+      const plan = planRemoval(await observeLab(this.#name, host), true);
+      await applyPlan(plan, config, host, this.#options.exec);
+      return plan.length > 0;
+    });
+  }
+
+  down(): Promise<boolean> {
+    return this.#locked(async () => {
+      const file = await readLabFile(this.#name).catch(() => undefined);
+      const config = file?.config ?? { ...defaultConfig, name: this.#name, nodes: [] };
+      const host = await readHostFacts();
+      const plan = planRemoval(await observeLab(this.#name, host), false);
+      await applyPlan(plan, config, host, this.#options.exec);
+      const { lab } = labPlaces(this.#name);
+      const hadState = existsSync(lab);
+      await refuseMountsBelow(lab);
+      await rm(lab, { recursive: true, force: true });
+      if (file?.madeNetnsMount === true) await this.#removeNetnsMount();
+      return plan.length > 0 || hadState;
+    });
+  }
+
+  async status(): Promise<LabStatus | undefined> {
+    const file = await readLabFile(this.#name);
+    if (file === undefined) return undefined;
+    const host = await readHostFacts();
+    const observed = await observeLab(this.#name, host);
+    const machines = machinesOf(file.config).map(async (machine) => ({
+      ...machine,
+      state: observed.machines.get(machine.name) ?? ('absent' as const),
+      pid: await firstProcess(host, this.#name, machine.name),
+    }));
+    return { config: file.config, switch: observed.switch, machines: await Promise.all(machines) };
+  }
+
+  startMachine(name: string): Promise<boolean> {
+    return this.#locked(async () => {
+      const file = await requireLabFile(this.#name);
+      const machine = machineNamed(file.config, name);
+      const host = await readHostFacts();
+      const observed = await observeLab(this.#name, host);
+      if (observed.switch !== 'whole') throw new LabError(`lab ${this.#name} is stopped: podwire up starts it`);
+      await writeMachineFiles(file.config, machine, host, this.#options.servicesOf);
+      const plan = planMachineStart(machine, observed);
+      await applyPlan(plan, file.config, host, this.#options.exec);
+      return plan.length > 0;
+    });
+  }
+
+  stopMachine(name: string): Promise<boolean> {
+    return this.#locked(async () => {
+      const { config } = await requireLabFile(this.#name);
+      machineNamed(config, name);
+      return this.#removeMachine(config, name, true);
+    });
+  }
+
+  addNode(): Promise<LabStart> {
+    return this.#locked(async () => {
+      const file = await requireLabFile(this.#name);
+      const config = checkConfig({ ...file.config, nodes: [...file.config.nodes, nextNode(file.config)] });
+      const host = await readHostFacts();
+      const observed = await observeLab(this.#name, host);
+      await this.#write(file, config, host);
+      // In a lab that is stopped it starts with the others.
+      return this.#start(observed.switch === 'whole' ? planUp(config, observed) : [], config, host);
+    });
+  }
+
+  removeNode(name: string): Promise<void> {
+    return this.#locked(async () => {
+      const file = await requireLabFile(this.#name);
+      if (machineNamed(file.config, name).role !== 'node') throw new LabError(`${name} is not a node`);
+      await this.#removeMachine(file.config, name, true);
+      await writeLabFile({
+        ...file,
+        config: { ...file.config, nodes: file.config.nodes.filter((each) => each !== name) },
+      });
+      const { folder } = machinePlaces(this.#name, name);
+      await refuseMountsBelow(folder);
+      await rm(folder, { recursive: true, force: true });
+    });
+  }
+
+  async enter(machine: string): Promise<[string, ...string[]]> {
+    const { config } = await requireLabFile(this.#name);
+    machineNamed(config, machine);
+    const pid = await firstProcess(await readHostFacts(), this.#name, machine);
+    if (pid === undefined)
+      throw new LabError(`${machine} of lab ${this.#name} is not running: podwire node start ${machine}`);
+    return ['nsenter', `--target=${pid}`, '--mount', '--uts', '--ipc', '--net', '--pid', '--cgroup', '--'];
+  }
+
+  async #removeMachine(config: LabConfig, name: string, graceful: boolean): Promise<boolean> {
+    const host = await readHostFacts();
+    const plan = planMachineRemoval(await observeLab(this.#name, host), name, graceful);
+    await applyPlan(plan, config, host, this.#options.exec);
+    return plan.length > 0;
+  }
+
+  /** lab.json first: whatever is made after it, `down` finds. */
+  async #write(file: LabFile | undefined, config: LabConfig, host: HostFacts): Promise<void> {
+    await makeSharedFolders();
+    const { program, servicesOf } = this.#options;
+    const madeNetnsMount =
+      file?.madeNetnsMount ?? !(await readFile('/proc/self/mountinfo', 'utf8')).includes(' /run/netns ');
+    await writeLabFile({ config, program, madeNetnsMount });
+    await this.#stage('certificates and files', () =>
+      Promise.all([
+        writeCredentials(config),
+        ...machinesOf(config).map((machine) => writeMachineFiles(config, machine, host, servicesOf)),
+      ]),
+    );
+  }
+
+  async #start(plan: LabPlan, config: LabConfig, host: HostFacts): Promise<LabStart> {
+    const started = plan.flatMap((step) =>
+      step.kind === 'start-machines' ? step.machines.map(({ name }) => name) : [],
+    );
+    if (plan.length > 0)
+      await this.#stage('switch and machines', () => applyPlan(plan, config, host, this.#options.exec));
+    return { config, started };
+  }
+
+  /** `ip netns` bound /run/netns to itself; with no namespace left in it that can go. */
+  async #removeNetnsMount(): Promise<void> {
+    try {
+      await rmdirIfMounted(this.#options.exec);
+    } catch {
+      // Somebody else keeps a namespace there: it is theirs now.
+    }
+  }
+
+  #locked<T>(work: () => Promise<T>): Promise<T> {
+    return withLabLock(this.#name, work);
+  }
+
+  async #stage<T>(name: string, work: () => Promise<T>): Promise<T> {
+    const start = performance.now();
+    const result = await work();
+    this.#options.report?.(name, performance.now() - start);
+    return result;
+  }
+}
+
+async function rmdirIfMounted(exec: Exec): Promise<void> {
+  const mounts = await readFile('/proc/self/mountinfo', 'utf8');
+  if (mounts.includes(' /run/netns/')) return;
+  if (mounts.includes(' /run/netns ')) await exec.run({ argv: ['umount', '/run/netns'] });
+  await rmdir('/run/netns');
+}
+
+/** What exists wins; a person may only add nodes to it. */
+function mergeConfig(name: string, file: LabFile | undefined, wanted: Partial<LabConfig>): LabConfig {
+  if (file === undefined) return checkConfig({ ...defaultConfig, nodes: [], ...wanted, name });
+  const { config } = file;
+  for (const field of ['nodeCIDR', 'podCIDR', 'serviceCIDR'] as const)
+    if (wanted[field] !== undefined && wanted[field] !== config[field])
+      throw new LabError(
+        `lab ${name} has ${field} ${config[field]}: podwire down first, then up with ${wanted[field]}`,
+      );
+  const dropped = wanted.nodes === undefined ? [] : config.nodes.filter((node) => !wanted.nodes?.includes(node));
+  if (dropped.length > 0)
+    throw new LabError(`lab ${name} has more nodes than that: podwire node rm ${dropped.join(' ')} --name ${name}`);
+  return checkConfig({ ...config, nodes: wanted.nodes ?? config.nodes });
+}
+
+/** Removing a folder must never reach through a mount. */
+async function refuseMountsBelow(folder: string): Promise<void> {
+  const mounts = (await readFile('/proc/self/mountinfo', 'utf8')).split('\n').map((line) => line.split(' ')[4] ?? '');
+  const found = mounts.find((mount) => mount.startsWith(`${folder}/`));
+  if (found !== undefined) throw new LabError(`${found} is mounted: umount it, then repeat`);
+}

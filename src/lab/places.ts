@@ -1,0 +1,77 @@
+/** Where a lab keeps its things, on the host and inside its machines. */
+import { join } from 'node:path';
+
+const stateRoot = '/var/lib/podwire';
+
+/** Folder of all labs. */
+export const labsFolder = join(stateRoot, 'labs');
+/** One image store for every node of the machine; `down` keeps it. */
+export const imageFolder = join(stateRoot, 'images');
+
+/** Paths as seen inside a machine. */
+export const inside = {
+  controlPlane: '/var/lib/podwire/control-plane',
+  agent: '/var/lib/podwire/agent',
+  images: imageFolder,
+  machine: '/var/lib/podwire/machine',
+  services: '/run/service',
+  logs: '/var/log/podwire',
+  podLogs: '/var/log/pods',
+} as const;
+
+export interface LabPlaces {
+  readonly lab: string;
+  readonly config: string;
+  readonly pki: string;
+  readonly kubeconfig: string;
+}
+
+export function labPlaces(name: string): LabPlaces {
+  const lab = join(labsFolder, name);
+  return {
+    lab,
+    config: join(lab, 'lab.json'),
+    pki: join(lab, 'pki'),
+    kubeconfig: join(lab, 'kubeconfig'),
+  };
+}
+
+export interface MachinePlaces {
+  readonly folder: string;
+  /** Becomes its /var/lib. */
+  readonly lib: string;
+  /** Becomes its /var/log. */
+  readonly log: string;
+  /** Files that stand in the place of the host's, below `lib`. */
+  readonly etc: string;
+  /** Below `lib`; copied to its /run/service. */
+  readonly services: string;
+  readonly boot: string;
+  /** Its mounts. */
+  readonly fstab: string;
+  /** What its first process prints. */
+  readonly console: string;
+}
+
+export function machinePlaces(lab: string, machine: string): MachinePlaces {
+  const folder = join(labsFolder, lab, 'machines', machine);
+  return {
+    folder,
+    lib: join(folder, 'lib'),
+    log: join(folder, 'log'),
+    etc: join(folder, 'lib', 'podwire', 'machine', 'etc'),
+    services: join(folder, 'lib', 'podwire', 'machine', 'service'),
+    boot: join(folder, 'boot'),
+    fstab: join(folder, 'fstab'),
+    console: join(folder, 'log', 'podwire', 'console.log'),
+  };
+}
+
+/** Names that a lab gives to things in the host's kernel. */
+export function kernelNames(lab: string): {
+  readonly switchNetns: string;
+  readonly hostLink: string;
+  readonly alias: string;
+} {
+  return { switchNetns: `${lab}-switch`, hostLink: `pw-${lab}`, alias: `podwire/lab/${lab}` };
+}

@@ -1,0 +1,143 @@
+/** What must be done so that the kernel has the lab that the config asks for: data in, data out. */
+import type { LabConfig, Machine } from './config.ts';
+import { machinesOf } from './config.ts';
+import type { ObservedLab } from './observed.ts';
+import {
+  bootScript,
+  fstab,
+  machineCgroup,
+  removePortScript,
+  removeSwitchScript,
+  startScript,
+  switchScript,
+  type HostFacts,
+} from './scripts.ts';
+
+export type LabStep =
+  | { readonly kind: 'end-machine'; readonly machine: string; readonly graceful: boolean; readonly reason: string }
+  | { readonly kind: 'clear-machine'; readonly machine: string; readonly removePort: boolean; readonly reason: string }
+  | { readonly kind: 'remove-switch'; readonly netns: boolean; readonly link: boolean; readonly reason: string }
+  | { readonly kind: 'make-switch'; readonly reason: string }
+  | { readonly kind: 'start-machines'; readonly machines: readonly Machine[]; readonly reason: string };
+
+/** Steps of one kind that follow each other do not depend on each other. */
+export type LabPlan = readonly LabStep[];
+
+/** Everything stands and runs afterwards; nothing is touched that does already. */
+export function planUp(config: LabConfig, observed: ObservedLab): LabPlan {
+  const machines = machinesOf(config);
+  const known = new Set(machines.map((machine) => machine.name));
+  const strangers = [...observed.machines.keys()].filter((name) => !known.has(name));
+  const isNew = observed.switch !== 'whole';
+  const running = [...observed.machines].filter(([, state]) => state === 'running').map(([name]) => name);
+  const ends = [
+    ...strangers
+      .filter((name) => running.includes(name))
+      .map((name) => end(name, 'no machine of this lab has this name')),
+    ...(isNew ? running.filter((name) => known.has(name)).map((name) => end(name, 'its switch is gone')) : []),
+  ];
+  const gone = [...observed.machines.keys()].filter(
+    (name) => !running.includes(name) || ends.some((step) => step.machine === name),
+  );
+  const missing = machines.filter(({ name }) => isNew || observed.machines.get(name) !== 'running');
+  return [
+    ...ends,
+    ...gone.map((machine) => clear(machine, !isNew, 'what a dead machine left')),
+    ...(observed.switch === 'partial' ? [removeSwitch(observed, 'it is incomplete')] : []),
+    ...(isNew ? [{ kind: 'make-switch', reason: 'there is none' } as const] : []),
+    ...(missing.length === 0 ? [] : [{ kind: 'start-machines', machines: missing, reason: 'not running' } as const]),
+  ];
+}
+
+/** Nothing of the lab is left in the kernel afterwards. */
+export function planRemoval(observed: ObservedLab, graceful: boolean): LabPlan {
+  const running = [...observed.machines].filter(([, state]) => state === 'running');
+  return [
+    ...running.map(([machine]) => ({ kind: 'end-machine', machine, graceful, reason: 'the lab ends' }) as const),
+    ...[...observed.machines.keys()].map((machine) => clear(machine, false, 'the lab ends')),
+    ...(observed.switch === 'absent' ? [] : [removeSwitch(observed, 'the lab ends')]),
+  ];
+}
+
+/** One machine runs afterwards; the switch must stand. */
+export function planMachineStart(machine: Machine, observed: ObservedLab): LabPlan {
+  const state = observed.machines.get(machine.name);
+  if (state === 'running') return [];
+  return [
+    ...(state === 'dead' ? [clear(machine.name, true, 'what a dead machine left')] : []),
+    { kind: 'start-machines', machines: [machine], reason: 'asked for' },
+  ];
+}
+
+/** One machine is gone from the kernel afterwards. */
+export function planMachineRemoval(observed: ObservedLab, machine: string, graceful: boolean): LabPlan {
+  const state = observed.machines.get(machine);
+  if (state === undefined) return [];
+  return [
+    ...(state === 'running' ? [{ kind: 'end-machine', machine, graceful, reason: 'asked for' } as const] : []),
+    clear(machine, observed.switch === 'whole', 'asked for'),
+  ];
+}
+
+function end(machine: string, reason: string): Extract<LabStep, { kind: 'end-machine' }> {
+  return { kind: 'end-machine', machine, graceful: false, reason };
+}
+
+function clear(machine: string, removePort: boolean, reason: string): LabStep {
+  return { kind: 'clear-machine', machine, removePort, reason };
+}
+
+function removeSwitch(observed: ObservedLab, reason: string): LabStep {
+  return { kind: 'remove-switch', netns: observed.hasNetns, link: observed.hasLink, reason };
+}
+
+/** The script of a step that is one; undefined for steps that only write to control groups. */
+export function scriptOf(step: LabStep, config: LabConfig, host: HostFacts): string | undefined {
+  switch (step.kind) {
+    case 'make-switch':
+      return switchScript(config);
+    case 'remove-switch':
+      return removeSwitchScript(config.name, step);
+    case 'start-machines':
+      return startScript(config, step.machines, host);
+    case 'clear-machine':
+      return step.removePort ? removePortScript(config.name, step.machine) : undefined;
+    case 'end-machine':
+      return undefined;
+  }
+}
+
+/** The plan as text that a shell could run, each step with its reason. */
+export function renderPlan(plan: LabPlan, config: LabConfig, host: HostFacts): string {
+  const parts = plan.map((step) => {
+    const title = `# ${step.kind}${'machine' in step ? ` ${step.machine}` : ''}: ${step.reason}`;
+    const group = 'machine' in step ? machineCgroup(host.cgroupRoot, config.name, step.machine) : '';
+    const lines = {
+      'end-machine': [`echo 1 > ${group}/cgroup.kill`],
+      'clear-machine': [`find ${group} -depth -type d -exec rmdir {} +`],
+      'remove-switch': [],
+      'make-switch': [],
+      'start-machines': [],
+    }[step.kind];
+    const boots =
+      step.kind === 'start-machines' ? step.machines.map((machine) => renderMachine(machine, config, host)) : [];
+    return [title, ...lines, scriptOf(step, config, host), ...boots].filter(Boolean).join('\n');
+  });
+  return `${parts.join('\n\n')}\n`;
+}
+
+function renderMachine(machine: Machine, config: LabConfig, host: HostFacts): string {
+  return [
+    `\n# the boot script of ${machine.name}:`,
+    indent(bootScript(config, machine, host)),
+    `# and its fstab:`,
+    indent(fstab(config, machine, host)),
+  ].join('\n');
+}
+
+function indent(text: string): string {
+  return text
+    .trimEnd()
+    .replaceAll(/^(?!$)/gm, '#   ')
+    .replaceAll(/^$/gm, '#');
+}

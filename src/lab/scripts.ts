@@ -1,0 +1,178 @@
+/**
+ * The scripts that make a lab in the kernel. They are what a dry run shows and what `/bin/sh -eu` runs: a machine is put
+ * together inside namespaces of its own, step by step, and one process a step from here would cost more than the steps.
+ */
+import { hostAddress, withPrefix, type LabConfig, type Machine } from './config.ts';
+import { imageFolder, inside, kernelNames, machinePlaces } from './places.ts';
+import { quote, withInput, words } from './shell.ts';
+
+/** What the scripts must know of the host. */
+export interface HostFacts {
+  /** Where the unified hierarchy is mounted. */
+  readonly cgroupRoot: string;
+  /** hostname, hosts, resolv.conf: where each really lies; one that the host does not have is left out. */
+  readonly etc: Readonly<Record<string, string>>;
+}
+
+const path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/** The host's end, and the switch in a namespace of its own. */
+export function switchScript(config: LabConfig): string {
+  const { switchNetns, hostLink, alias } = kernelNames(config.name);
+  return [
+    withInput('ip -batch -', [
+      `netns add ${switchNetns}`,
+      `link add ${hostLink} type veth peer name host netns ${switchNetns}`,
+      `link set ${hostLink} alias ${alias}`,
+      `address add ${withPrefix(config, hostAddress(config))} dev ${hostLink}`,
+      `link set ${hostLink} up`,
+    ]),
+    withInput(`ip -netns ${switchNetns} -batch -`, [
+      'link set lo up',
+      'link add switch type bridge forward_delay 0 mcast_snooping 0',
+      'link set switch up',
+      'link set host master switch up',
+    ]),
+  ].join('\n');
+}
+
+/** Takes what is left of a machine's port away: its namespace goes only some time after its last process. */
+export function removePortScript(lab: string, machine: string): string {
+  return withInput(`ip -netns ${kernelNames(lab).switchNetns} -force -batch -`, [`link delete ${machine}`]);
+}
+
+/** Takes the switch away, whatever is left of it. */
+export function removeSwitchScript(lab: string, observed: { readonly netns: boolean; readonly link: boolean }): string {
+  const { switchNetns, hostLink } = kernelNames(lab);
+  const lines = [
+    ...(observed.link ? [`link delete ${hostLink}`] : []),
+    ...(observed.netns ? [`netns delete ${switchNetns}`] : []),
+  ];
+  return withInput('ip -force -batch -', lines);
+}
+
+/**
+ * Starts machines at the same time. A cgroup namespace's root is the group its first process is in, so each joins its
+ * group before it leaves the host's namespaces.
+ */
+export function startScript(config: LabConfig, machines: readonly Machine[], host: HostFacts): string {
+  const lines = machines.map((machine, index) => {
+    const group = machineCgroup(host.cgroupRoot, config.name, machine.name);
+    const boot = machinePlaces(config.name, machine.name).boot;
+    return [`mkdir -p ${quote(group)}`, `start ${words(group, boot)} & boot${index}=$!`].join('\n');
+  });
+  return [
+    // A descriptor that a caller left open would otherwise live as long as the machines.
+    'for fd in /proc/$$/fd/*; do fd=${fd##*/}; if [ "$fd" -gt 2 ]; then eval "exec $fd>&-"; fi; done',
+    `start() { exec sh -c 'echo $$ > "$1/cgroup.procs"; exec unshare --net --mount --uts --ipc --cgroup sh -eu "$2"' sh "$1" "$2"; }`,
+    ...lines,
+    ...machines.map((_, index) => `wait $boot${index}`),
+  ].join('\n');
+}
+
+/** A machine's control group in the unified hierarchy. */
+export function machineCgroup(cgroupRoot: string, lab: string, machine: string): string {
+  return `${cgroupRoot}/podwire/${lab}/${machine}`;
+}
+
+/** What a machine is made of, from its network to its first process; runs inside all its namespaces but the PID one. */
+export function bootScript(config: LabConfig, machine: Machine, host: HostFacts): string {
+  return [
+    `# ${machine.name} of lab ${config.name}: made by podwire, run inside its net, mount, uts, ipc and cgroup namespaces`,
+    network(config, machine),
+    mounts(config, machine, host),
+    firstProcess(),
+    '',
+  ].join('\n\n');
+}
+
+/** The switch's port is made from the switch, so that it is a member before the machine's end is up. */
+function network(config: LabConfig, machine: Machine): string {
+  const { switchNetns } = kernelNames(config.name);
+  return [
+    `echo ${quote(machine.name)} > /proc/sys/kernel/hostname`,
+    `nsenter --net=/run/netns/${switchNetns} ip link add ${machine.name} up master switch type veth peer name eth0 netns $$`,
+    'umount -R /run/netns # this copy would keep the switches of other labs alive',
+    withInput('ip -batch -', [
+      'link set lo up',
+      `address add ${withPrefix(config, machine.address)} dev eth0`,
+      'link set eth0 up',
+      `route add default via ${hostAddress(config)}`,
+    ]),
+    'echo 1 > /proc/sys/net/ipv4/ip_forward',
+  ].join('\n');
+}
+
+/**
+ * The mounts come from one file by one `mount`. Processes live in groups below the root, or a hierarchy with controllers
+ * would refuse to hand them down.
+ */
+function mounts(config: LabConfig, machine: Machine, host: HostFacts): string {
+  const files = Object.entries(host.etc).filter(([, target]) => isInRun(target));
+  return [
+    words('mount', '--all', '--fstab', machinePlaces(config.name, machine.name).fstab),
+    'mount --make-rshared /',
+    'mkdir /sys/fs/cgroup/init /sys/fs/cgroup/system',
+    'echo $$ > /sys/fs/cgroup/init/cgroup.procs',
+    'read -r controllers < /sys/fs/cgroup/cgroup.controllers || controllers=',
+    'for controller in $controllers; do echo "+$controller" > /sys/fs/cgroup/cgroup.subtree_control || true; done',
+    'mkdir -p /run/netns /run/lock /run/podwire',
+    words('cp', '-R', '-p', `${inside.machine}/service`, inside.services),
+    // A resolv.conf of systemd-resolved points into /run, which is new and empty here.
+    ...files.map(
+      ([file, target]) =>
+        `mkdir -p ${quote(dirname(target))}; cp ${quote(`${inside.machine}/etc/${file}`)} ${quote(target)}`,
+    ),
+  ].join('\n');
+}
+
+/** /sys shows this network namespace and this machine's control groups. The order counts: /var/lib hides where all else came from. */
+export function fstab(config: LabConfig, machine: Machine, host: HostFacts): string {
+  const places = machinePlaces(config.name, machine.name);
+  const files = Object.entries(host.etc).filter(([, target]) => !isInRun(target));
+  const bind = (from: string, to: string): string => `${from} ${to} none bind 0 0`;
+  return [
+    'podwire-sys /sys sysfs defaults 0 0',
+    'podwire-cgroup /sys/fs/cgroup cgroup2 defaults 0 0',
+    'podwire-run /run tmpfs mode=755,nosuid,nodev 0 0',
+    ...files.map(([file, target]) => bind(`${places.etc}/${file}`, target)),
+    bind(places.log, '/var/log'),
+    bind(imageFolder, `${places.lib}/podwire/images`),
+    `${places.lib} /var/lib none rbind 0 0`,
+    '',
+  ].join('\n');
+}
+
+function isInRun(path: string): boolean {
+  return path.startsWith('/run/');
+}
+
+function dirname(path: string): string {
+  return path.slice(0, path.lastIndexOf('/'));
+}
+
+/** Goes on in the background when this script has ended; its death takes everything in the PID namespace with it. */
+function firstProcess(): string {
+  return [
+    'setsid unshare --pid --fork --kill-child --mount-proc --propagation unchanged \\',
+    `  env -i PATH=${path} HOME=/root LANG=C.UTF-8 s6-svscan ${inside.services} \\`,
+    `  < /dev/null > ${inside.logs}/console.log 2>&1 &`,
+  ].join('\n');
+}
+
+/** A service under s6: joins its control group and becomes the program. */
+export function serviceRun(name: string, argv: readonly string[]): string {
+  return [
+    '#!/bin/sh',
+    'exec 2>&1',
+    `mkdir -p /sys/fs/cgroup/system/${name}`,
+    `echo 0 > /sys/fs/cgroup/system/${name}/cgroup.procs`,
+    `exec ${words(...argv)}`,
+    '',
+  ].join('\n');
+}
+
+/** Its log: at most four old files and a current one, 2 MB each. */
+export function serviceLogRun(name: string): string {
+  return ['#!/bin/sh', `exec ${words('s6-log', 'n4', 's2000000', `${inside.logs}/${name}`)}`, ''].join('\n');
+}
