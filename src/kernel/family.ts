@@ -1,0 +1,28 @@
+/** IPv4 and IPv6 take one path; what differs between them stands here as a value. */
+
+export interface Family {
+  readonly name: 'ipv4' | 'ipv6';
+  readonly version: 4 | 6;
+  /** The flag of iproute2. */
+  readonly ipFlag: '-4' | '-6';
+  readonly save: 'iptables-save' | 'ip6tables-save';
+  readonly restore: 'iptables-restore' | 'ip6tables-restore';
+  /** Bits of an address. */
+  readonly bits: 32 | 128;
+  /** What a refused datagram is answered with (`REJECT --reject-with`). */
+  readonly portUnreachable: 'icmp-port-unreachable' | 'icmp6-port-unreachable';
+  readonly loopback: string;
+  readonly multicast: string;
+}
+
+export const ipv4: Family = {
+  name: 'ipv4',
+  version: 4,
+  ipFlag: '-4',
+  save: 'iptables-save',
+  restore: 'iptables-restore',
+  bits: 32,
+  portUnreachable: 'icmp-port-unreachable',
+  loopback: '127.0.0.0/8',
+  multicast: '224.0.0.0/4',
+};
