@@ -106,11 +106,15 @@ export function formatQuantity({ nano, format }: ParsedQuantity): string {
   return `${rest}${decimalSuffixes[times]}`;
 }
 
-/** Whether upstream keeps the text as it was written, though it may have a fraction such as `1.500`. */
+/** Whether upstream keeps the text as it was written, though it may have a sign, zeros or a fraction such as `1.500`. */
 function keptAsWritten({ whole, fraction, exponent, format }: Parts): boolean {
   const digits = `${whole === '' ? '0' : whole}${fraction}`;
-  if (format === 'BinarySI' || digits.length > 18) return false;
-  return (exponent - fraction.length) % 3 === 0 && exponent - fraction.length >= -9 && !/^0|000$/.test(digits);
+  if (format === 'BinarySI') {
+    const short = 14 - digits.length - Math.floor((exponent * 3) / 10) >= 0;
+    return fraction === '' && short && Number(digits) % 8 !== 0;
+  }
+  const scale = exponent - fraction.length;
+  return digits.length <= 18 && scale % 3 === 0 && scale >= -9 && !/^0|000$/.test(digits);
 }
 
 /** The text that the API server answers with for a quantity that was sent. Throws when it is no quantity. */
