@@ -63,6 +63,14 @@ export interface Strategy<T extends KubeObject> {
   readonly allocate?: (object: T, old: T | undefined, context: StrategyContext) => Allocation;
   /** Gives back what a deleted object held. */
   readonly release?: (object: T) => void;
+  /** At start, before the first request, with all that is stored: fills what `allocate` takes from. */
+  readonly restore?: (stored: readonly T[]) => void;
+  /** Finalizers that stand outside of metadata (a namespace's `spec.finalizers`); they hold the object just like those. */
+  readonly finalizers?: (object: T) => readonly string[];
+  /** What a DELETE writes into an object that does not go at once, beside deletionTimestamp (a namespace becomes Terminating). */
+  readonly prepareForDelete?: (object: T) => void;
+  /** As prepareForStatusUpdate, for the `finalize` subresource. */
+  readonly prepareForFinalizeUpdate?: (object: T, old: T, context: StrategyContext) => void;
   /** Fields beyond metadata.name and metadata.namespace that a fieldSelector may ask for. */
   readonly selectableFields?: Readonly<Record<string, (object: T) => string>>;
   /**
@@ -72,6 +80,17 @@ export interface Strategy<T extends KubeObject> {
   readonly gracePeriodSeconds?: (object: T, options: DeleteOptions) => number | undefined;
 }
 
+/**
+ * Looks at an object on its way in, after defaulting and before validation, and may change it (`object` is a private
+ * copy). Throws an ApiError to refuse. `old` is missing on create.
+ */
+export type Admission = (
+  row: ResourceRow,
+  object: KubeObject,
+  old: KubeObject | undefined,
+  context: StrategyContext,
+) => void;
+
 /** What `allocate` took; `rollback` gives it back when the write did not come through, `commit` gives back what the old object held and the new does not. */
 export interface Allocation {
   commit(): void;
@@ -79,16 +98,7 @@ export interface Allocation {
 }
 
 export type Subresource =
-  | 'status'
-  | 'scale'
-  | 'log'
-  | 'exec'
-  | 'attach'
-  | 'portforward'
-  | 'binding'
-  | 'eviction'
-  | 'finalize'
-  | 'token';
+  'status' | 'scale' | 'log' | 'exec' | 'attach' | 'portforward' | 'binding' | 'eviction' | 'finalize' | 'token';
 
 export interface ResourceRow<T extends KubeObject = KubeObject> {
   readonly type: ResourceType<T>;

@@ -1,0 +1,26 @@
+/** All resources that the server serves, as one table. */
+import { createClusterIpPool } from '../allocators/cluster-ips.ts';
+import { createNodePortPool, type PortRange, parsePortRange } from '../allocators/node-ports.ts';
+import type { ResourceRow } from '../resource.ts';
+import { namespaceRow } from './namespaces.ts';
+import { nodeRow } from './nodes.ts';
+import { podRow } from './pods.ts';
+import { asRow } from './row.ts';
+import { serviceRow } from './services.ts';
+
+export interface ResourceOptions {
+  /** One prefix, or one of each family with a comma between; the first is the default. */
+  readonly serviceCIDR: string;
+  /** `30000-32767`, or its two ends. */
+  readonly nodePortRange: string | PortRange;
+}
+
+/** The rows, with pools of their own: call it once a server. Throws when an option is malformed. */
+export function resourceRows({ serviceCIDR, nodePortRange }: ResourceOptions): readonly ResourceRow[] {
+  const range = typeof nodePortRange === 'string' ? parsePortRange(nodePortRange) : nodePortRange;
+  const pools = {
+    addresses: serviceCIDR.split(',').map((cidr) => createClusterIpPool(cidr.trim())),
+    ports: createNodePortPool(range),
+  };
+  return [asRow(namespaceRow), asRow(nodeRow), asRow(podRow), asRow(serviceRow(pools))];
+}

@@ -1,0 +1,48 @@
+/** IP addresses in objects. */
+import { contains, familyOf, parseCIDR, parseIP, tryParseCIDR } from '../../api/addresses.ts';
+import type { FieldError } from '../resource.ts';
+import { invalid } from './field-error.ts';
+
+/** A well-formed address of either family. */
+export function validateIP(path: string, value: string): FieldError[] {
+  return parseIP(value) === undefined
+    ? [invalid(path, value, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)')]
+    : [];
+}
+
+/** A well-formed `address/bits` of either family. */
+export function validateCIDR(path: string, value: string): FieldError[] {
+  return tryParseCIDR(value) === undefined
+    ? [invalid(path, value, 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)')]
+    : [];
+}
+
+const refusedRanges = [
+  {
+    ranges: ['127.0.0.0/8', '::1/128'],
+    why: () => 'may not be in the loopback range (127.0.0.0/8, ::1/128)',
+  },
+  { ranges: ['0.0.0.0/32', '::/128'], why: (ip: string) => `may not be unspecified (${ip})` },
+  {
+    ranges: ['169.254.0.0/16', 'fe80::/10'],
+    why: () => 'may not be in the link-local range (169.254.0.0/16, fe80::/10)',
+  },
+  {
+    ranges: ['224.0.0.0/24', 'ff02::/16'],
+    why: () => 'may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)',
+  },
+].map(({ ranges, why }) => ({ ranges: ranges.map(parseCIDR), why }));
+
+/** An address that traffic may be sent to: not unspecified, loopback or link-local. */
+export function validateEndpointIP(path: string, value: string): FieldError[] {
+  const malformed = validateIP(path, value);
+  if (malformed.length > 0) return malformed;
+  return refusedRanges
+    .filter(({ ranges }) => ranges.some((range) => contains(range, value)))
+    .map(({ why }) => invalid(path, value, why(value)));
+}
+
+/** At most one address of each family. */
+export function oneOfEachFamily(addresses: readonly string[]): boolean {
+  return new Set(addresses.map((address) => familyOf(address))).size === addresses.length && addresses.length <= 2;
+}
