@@ -1,0 +1,59 @@
+/** All controllers of the control plane, over one set of informers. */
+import type { ApiClient } from '../api/client.ts';
+import { createEventRecorder, type EventRecorder } from '../api/event-recorder.ts';
+import type { InformerFactory } from '../api/informer.ts';
+import type { Logger } from '../api/logger.ts';
+import type { ControllerContext } from './controller.ts';
+import { startDeploymentController } from './deployment/controller.ts';
+import { startEndpointsController } from './endpoints/endpoints-controller.ts';
+import { startEndpointSliceController } from './endpoints/slice-controller.ts';
+import { startGarbageCollector } from './garbage/controller.ts';
+import { startNamespaceController } from './namespace/controller.ts';
+import { startNodeIpamController } from './node/ipam-controller.ts';
+import { startNodeLifecycleController } from './node/lifecycle-controller.ts';
+import { startTaintEvictionController } from './node/taint-eviction-controller.ts';
+import { startPodGc } from './pod-gc.ts';
+import { startReplicaSetController } from './replicaset/controller.ts';
+import { startRootCaPublisher } from './root-ca-publisher.ts';
+import { startServiceAccountController } from './service-accounts.ts';
+
+export interface ControllersOptions {
+  readonly client: ApiClient;
+  readonly informers: InformerFactory;
+  /** Where events go. Left out, each controller speaks under its own component name, as upstream's do. */
+  readonly events?: EventRecorder;
+  readonly logger: Logger;
+  /** Ends all of them. */
+  readonly signal: AbortSignal;
+  /** The cluster's pod CIDR; each node gets one subnet of `nodeCIDRMaskSize` bits. */
+  readonly podCIDR: string;
+  readonly nodeCIDRMaskSize: number;
+  readonly nodeMonitorGracePeriodMs: number;
+  /** PEM text, published as ConfigMap `kube-root-ca.crt` in every namespace. */
+  readonly rootCA: string;
+}
+
+/** Starts every controller and returns at once. Throws when the CIDRs make no sense. */
+export function startControllers(options: ControllersOptions): void {
+  const { client, informers, logger, signal } = options;
+  const as = (component: string): ControllerContext => ({
+    client,
+    informers,
+    logger,
+    signal,
+    now: () => new Date(),
+    events: options.events ?? createEventRecorder(client, { component, logger }),
+  });
+  startServiceAccountController(as('serviceaccount-controller'));
+  startRootCaPublisher(as('root-ca-certificate-publisher-controller'), options);
+  startNodeIpamController(as('node-ipam-controller'), options);
+  startNodeLifecycleController(as('node-controller'), options);
+  startTaintEvictionController(as('taint-eviction-controller'));
+  startDeploymentController(as('deployment-controller'));
+  startReplicaSetController(as('replicaset-controller'));
+  startEndpointSliceController(as('endpoint-slice-controller'));
+  startEndpointsController(as('endpoint-controller'));
+  startNamespaceController(as('namespace-controller'));
+  startGarbageCollector(as('generic-garbage-collector'));
+  startPodGc(as('pod-garbage-collector-controller'));
+}

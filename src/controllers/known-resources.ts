@@ -1,0 +1,50 @@
+/** All resources that namespace deletion and garbage collection go through. */
+import type { KubeObject } from '../api/client.ts';
+import {
+  apiVersionOf,
+  configMaps,
+  daemonSets,
+  deployments,
+  endpoints,
+  endpointSlices,
+  events,
+  leases,
+  namespaces,
+  nodes,
+  pods,
+  replicaSets,
+  secrets,
+  serviceAccounts,
+  services,
+  type ResourceType,
+} from '../api/resources.ts';
+
+export type AnyResource = ResourceType<KubeObject>;
+
+/** Every resource of src/api/resources.ts. */
+export const knownResources: readonly AnyResource[] = [
+  pods,
+  services,
+  endpoints,
+  endpointSlices,
+  configMaps,
+  secrets,
+  serviceAccounts,
+  deployments,
+  replicaSets,
+  daemonSets,
+  leases,
+  events,
+  namespaces,
+  nodes,
+];
+
+/** The resource an ownerReference means; undefined when it is none of ours. */
+export function resourceOf(apiVersion: string, kind: string): AnyResource | undefined {
+  return knownResources.find((type) => type.kind === kind && apiVersionOf(type) === apiVersion);
+}
+
+/** `deployments.apps`, `pods`: how messages name a resource. */
+export function nameOf(type: AnyResource): string {
+  return type.group === '' ? type.resource : `${type.resource}.${type.group}`;
+}

@@ -1,0 +1,117 @@
+/** ReplicaSets: as many pods of one template as asked for. */
+import { keyOf, type Change, type Informer } from '../../api/informer.ts';
+import { controllerOf } from '../../api/owner.ts';
+import { pods, replicaSets } from '../../api/resources.ts';
+import { selectorFromLabelSelector } from '../../api/selectors.ts';
+import type { Pod, ReplicaSet } from '../../api/types.gen.ts';
+import type { WorkQueue } from '../../api/work-queue.ts';
+import { claimAll } from '../claim.ts';
+import { startController, withKind, type ControllerContext } from '../controller.ts';
+import { byController, byNamespace, orphansByNamespace } from '../indexes.ts';
+import { OwnWrites } from '../own-writes.ts';
+import { hasEnded, isActive } from '../pod-state.ts';
+import { semanticEqual } from '../semantic-equal.ts';
+import { Expectations } from './expectations.ts';
+import { familyOf, podsToDelete } from './pod-ranking.ts';
+import { createPods, deletePods, type ReplicaContext } from './replicas.ts';
+import { replicaSetStatus } from './status.ts';
+
+const podIndexes = { controller: byController, orphans: orphansByNamespace };
+const replicaSetIndexes = { namespace: byNamespace, family: (each: ReplicaSet): string[] => [familyOf(each)] };
+
+class ReplicaSetController {
+  readonly #context: ControllerContext;
+  readonly #replicaSets: Informer<ReplicaSet>;
+  readonly #pods: Informer<Pod>;
+  readonly #writes: OwnWrites<ReplicaSet>;
+  readonly #queue: WorkQueue;
+  readonly #expectations = new Expectations();
+
+  constructor(context: ControllerContext) {
+    this.#context = context;
+    this.#replicaSets = context.informers.informer(replicaSets, { indexes: replicaSetIndexes });
+    this.#pods = context.informers.informer(pods, { indexes: podIndexes });
+    this.#writes = new OwnWrites(this.#replicaSets);
+    this.#queue = startController(context, {
+      name: 'replicaset',
+      after: [this.#replicaSets, this.#pods],
+      concurrency: 8,
+      reconcile: (key) => this.#reconcile(key),
+    });
+    this.#pods.onChange((change) => this.#podChanged(change));
+    this.#replicaSets.onChange(({ object }) => this.#queue.add(keyOf(object)));
+  }
+
+  async #reconcile(key: string): Promise<void | { requeueAfterMs: number }> {
+    const replicaSet = this.#writes.get(key);
+    if (replicaSet === undefined) {
+      this.#expectations.forget(key);
+      return;
+    }
+    const active = await this.#claim(replicaSet);
+    const failure = await this.#manage(key, replicaSet, active);
+    const leaving = this.#ownPods(replicaSet).filter((pod) => pod.metadata.deletionTimestamp !== undefined);
+    const terminating = leaving.filter((pod) => !hasEnded(pod)).length;
+    const now = this.#context.now();
+    const { status, nextAvailableMs } = replicaSetStatus({ replicaSet, active, terminating, failure, now });
+    if (!semanticEqual(replicaSet.status, status)) {
+      this.#writes.wrote('', await this.#context.client.update(replicaSets, { ...replicaSet, status }, 'status'));
+    }
+    if (failure !== undefined) throw failure;
+    return nextAvailableMs === undefined ? undefined : { requeueAfterMs: nextAvailableMs };
+  }
+
+  #ownPods(replicaSet: ReplicaSet): readonly Pod[] {
+    return this.#pods.byIndex('controller', replicaSet.metadata.uid ?? '');
+  }
+
+  /** Its active pods, orphans it has just adopted among them. */
+  #claim(replicaSet: ReplicaSet): Promise<Pod[]> {
+    const orphans = this.#pods.byIndex('orphans', replicaSet.metadata.namespace ?? '');
+    const candidates = [...this.#ownPods(replicaSet), ...orphans].filter(isActive);
+    const owner = withKind(replicaSets, replicaSet);
+    const selector = replicaSet.spec?.selector ?? {};
+    return claimAll(this.#context.client, replicaSets, owner, selector, pods, candidates);
+  }
+
+  /** Resolves to what went wrong. Does nothing while the local copy of the pods may be behind. */
+  async #manage(key: string, replicaSet: ReplicaSet, active: readonly Pod[]): Promise<Error | undefined> {
+    if (!this.#expectations.areMet(key) || replicaSet.metadata.deletionTimestamp !== undefined) return undefined;
+    const { client, events, now } = this.#context;
+    const replicas: ReplicaContext = { client, events, expectations: this.#expectations, key, replicaSet };
+    const missing = (replicaSet.spec?.replicas ?? 1) - active.length;
+    if (missing > 0) return createPods(replicas, missing);
+    if (missing === 0) return undefined;
+    // Those of all ReplicaSets of the same Deployment count as neighbours.
+    const family = this.#replicaSets.byIndex('family', familyOf(replicaSet));
+    const related = family.flatMap((each) => [...this.#ownPods(each)]);
+    return deletePods(replicas, podsToDelete(active, related, -missing, now()));
+  }
+
+  #podChanged({ type, object, previous }: Change<Pod>): void {
+    const { namespace = '', name = '', uid = '' } = object.metadata;
+    const owner = controllerOf(object);
+    const former = previous === undefined ? undefined : controllerOf(previous);
+    if (former?.kind === 'ReplicaSet' && former.uid !== owner?.uid) this.#queue.add(`${namespace}/${former.name}`);
+    if (owner === undefined && type !== 'deleted') this.#addAdopters(object);
+    if (owner?.kind !== 'ReplicaSet') return;
+    const key = `${namespace}/${owner.name}`;
+    this.#expectations.created(key, name);
+    const goes = type === 'deleted' || object.metadata.deletionTimestamp !== undefined;
+    if (goes) this.#expectations.deleted(key, uid);
+    this.#queue.add(key);
+  }
+
+  /** An orphan interests every ReplicaSet that would adopt it. */
+  #addAdopters(pod: Pod): void {
+    for (const each of this.#replicaSets.byIndex('namespace', pod.metadata.namespace ?? '')) {
+      if (each.spec === undefined) continue;
+      if (selectorFromLabelSelector(each.spec.selector)(pod.metadata.labels)) this.#queue.add(keyOf(each));
+    }
+  }
+}
+
+/** Starts the controller; it ends with the context's signal. */
+export function startReplicaSetController(context: ControllerContext): void {
+  new ReplicaSetController(context);
+}
