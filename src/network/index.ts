@@ -1,0 +1,169 @@
+/** The pod network of this node: a bridge, a link a pod, routes to the other nodes, masquerade to the outside. */
+import { formatCIDR } from '../api/addresses.ts';
+import type { EventRecorder } from '../api/event-recorder.ts';
+import type { Informer, InformerFactory } from '../api/informer.ts';
+import type { Logger } from '../api/logger.ts';
+import { nodes, pods } from '../api/resources.ts';
+import type { Node, Pod } from '../api/types.gen.ts';
+import { createCommitLoop, everyInterval } from '../kernel/commit-loop.ts';
+import type { Exec } from '../kernel/exec.ts';
+import { ipv4 } from '../kernel/family.ts';
+import { createAddressPool, gatewayOf } from './address-pool.ts';
+import { nodePart, peersOf, podCIDROf } from './cluster.ts';
+import type { NodeNetwork } from './contract.ts';
+import { NodeLink } from './node-link.ts';
+import { PodLinks, type PodGround } from './pod-links.ts';
+import { abandonedPods } from './abandoned.ts';
+
+export type { NodeNetwork, PodIdentity } from './contract.ts';
+
+export interface NodeNetworkOptions {
+  readonly exec: Exec;
+  readonly nodeName: string;
+  /** The node's own address: its link gives the MTU. */
+  readonly nodeIP: string;
+  /** Addresses of all pods of all nodes. */
+  readonly clusterCIDR: string;
+  readonly informers: InformerFactory;
+  readonly events: EventRecorder;
+  readonly logger: Logger;
+  /** Ends following the cluster; everything in the kernel stays. */
+  readonly signal: AbortSignal;
+  /** How often the kernel is read to see what somebody else broke. Default 30 s. */
+  readonly auditIntervalMs?: number;
+}
+
+const defaultAuditIntervalMs = 30_000;
+const family = ipv4;
+
+export class NetworkNotReadyError extends Error {
+  override readonly name = 'NetworkNotReadyError';
+}
+
+class BridgeNetwork implements NodeNetwork {
+  readonly #options: NodeNetworkOptions;
+  readonly #logger: Logger;
+  readonly #node: NodeLink;
+  readonly #links: PodLinks;
+  readonly #nodes: Informer<Node>;
+  readonly #pods: Informer<Pod>;
+  /** Pods that looked abandoned at the last audit. */
+  #suspects: ReadonlySet<string> = new Set();
+  #ground: PodGround | undefined;
+
+  constructor(options: NodeNetworkOptions) {
+    const { exec, nodeName, nodeIP, informers } = options;
+    this.#options = options;
+    this.#logger = options.logger.with({ part: 'network' });
+    this.#node = new NodeLink({
+      exec,
+      nodeName,
+      nodeIP,
+      clusterCIDR: options.clusterCIDR,
+      family,
+      logger: this.#logger,
+    });
+    this.#links = new PodLinks(exec, this.#logger);
+    this.#nodes = informers.informer(nodes);
+    this.#pods = informers.informer(pods, { fieldSelector: `spec.nodeName=${nodeName}` });
+  }
+
+  get ready(): boolean {
+    return this.#ground !== undefined;
+  }
+
+  async start(): Promise<void> {
+    const { signal } = this.#options;
+    await this.#links.adopt();
+    await this.#adoptBridge();
+    const commit = (): Promise<void> => this.#commit();
+    const loop = createCommitLoop({ name: 'pod network', commit, logger: this.#logger, signal });
+    const follow = (): void => {
+      const stop = this.#nodes.onChange(({ object, previous }) => {
+        if (previous === undefined || nodePart(object, family) !== nodePart(previous, family)) loop.request();
+      });
+      signal.addEventListener('abort', stop, { once: true });
+      loop.request();
+    };
+    // Before the first LIST an empty cluster would look like one without nodes, and routes would go.
+    void this.#nodes.synced.then(() => (signal.aborted ? undefined : follow()));
+    everyInterval(this.#options.auditIntervalMs ?? defaultAuditIntervalMs, signal, () => this.#audit());
+  }
+
+  async setUp(pod: Parameters<NodeNetwork['setUp']>[0]): Promise<{ netns: string; ips: readonly string[] }> {
+    const ground = this.#ground;
+    if (ground === undefined)
+      throw new NetworkNotReadyError('the pod network is not ready: the node has no pod CIDR yet');
+    const { netns, ips } = await this.#links.setUp(pod, ground);
+    return { netns: `/run/netns/${netns}`, ips };
+  }
+
+  async tearDown(pod: Parameters<NodeNetwork['tearDown']>[0]): Promise<void> {
+    await this.#links.tearDown(pod, (ip) => this.#ground?.pool.release(ip));
+  }
+
+  /** A bridge that stands from before is enough to go on, API server or not. */
+  async #adoptBridge(): Promise<void> {
+    const found = await this.#node.find();
+    if (found !== undefined) this.#standOn(found.podCIDR, found.mtu);
+  }
+
+  #standOn(podCIDR: string, mtu: number): void {
+    const old = this.#ground;
+    if (old !== undefined && formatCIDR(old.pool.cidr) === podCIDR) {
+      if (old.mtu !== mtu) this.#ground = { ...old, mtu };
+      return;
+    }
+    const pool = createAddressPool(podCIDR, this.#links.ips);
+    this.#ground = { pool, gateway: gatewayOf(pool.cidr), mtu };
+    this.#logger.info('pod network is ready', { podCIDR, pods: this.#links.pods.length, mtu });
+  }
+
+  async #commit(): Promise<void> {
+    const own = this.#nodes.get(this.#options.nodeName);
+    const podCIDR = own === undefined ? undefined : podCIDROf(own, family);
+    if (podCIDR === undefined) return;
+    const { mtu, missing } = await this.#node.sync(podCIDR, peersOf(this.#nodes.list(), family));
+    this.#standOn(podCIDR, mtu);
+    for (const text of missing) this.#tell('PodNetworkIncomplete', text);
+  }
+
+  /** Puts back what somebody else broke, and clears what nobody claims. Never rejects. */
+  async #audit(): Promise<void> {
+    try {
+      const ground = this.#ground;
+      if (ground === undefined) return;
+      const changes = await this.#node.audit();
+      if (changes !== '') this.#tell('PodNetworkRepaired', `changed by somebody else and put right: ${changes}`);
+      for (const { pod, link } of await this.#links.mend(ground)) {
+        this.#tell('PodNetworkRepaired', `link ${link} of ${pod} was gone and is there again`);
+      }
+      if (this.#pods.hasSynced) await this.#clearAbandoned();
+    } catch (error) {
+      this.#logger.error('audit of the pod network failed', { error });
+    }
+  }
+
+  async #clearAbandoned(): Promise<void> {
+    const found = abandonedPods(this.#links.pods, this.#pods.list());
+    const again = found.filter(({ netns }) => this.#suspects.has(netns));
+    this.#suspects = new Set(found.map(({ netns }) => netns));
+    for (const pod of again) {
+      if (await this.#links.isInhabited(pod)) continue;
+      this.#logger.warn('a pod that the cluster does not know is taken away', { ...pod });
+      await this.tearDown({ namespace: '', name: '', uid: pod.uid, attempt: pod.attempt });
+    }
+  }
+
+  #tell(reason: string, message: string): void {
+    const { nodeName, events } = this.#options;
+    this.#logger.warn(message, { reason });
+    const metadata = this.#nodes.get(nodeName)?.metadata ?? { name: nodeName };
+    events.event({ apiVersion: 'v1', kind: 'Node', metadata }, 'Warning', reason, message.slice(0, 900));
+  }
+}
+
+/** See {@link NodeNetwork}. Nothing happens before `start`. */
+export function createNodeNetwork(options: NodeNetworkOptions): NodeNetwork {
+  return new BridgeNetwork(options);
+}

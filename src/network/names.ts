@@ -1,0 +1,64 @@
+/** Names, aliases and hardware addresses: how kernel objects of the pod network say whom they are for. */
+import { createHash } from 'node:crypto';
+import { parseIP } from '../api/addresses.ts';
+import type { PodIdentity } from './contract.ts';
+
+export const bridgeName = 'pw0';
+/** The `proto` number of our routes; not one of /etc/iproute2/rt_protos. */
+export const routeProtocol = 78;
+/** The name of a pod's link inside its namespace. */
+export const podInterface = 'eth0';
+
+/** The pod a link or namespace was made for, as its alias tells. */
+export interface PodMark {
+  /** `namespace/name` */
+  readonly pod: string;
+  readonly uid: string;
+  readonly attempt: number;
+  readonly ips: readonly string[];
+}
+
+export interface PodNames {
+  readonly netns: string;
+  /** The end of the veth pair on the node. */
+  readonly link: string;
+}
+
+/** `pw-1a2b3c4d` and `pw1a2b3c4d`: 8 hex digits of a hash over UID and attempt; a link name has room for 15. */
+export function podNames({ uid, attempt }: Pick<PodIdentity, 'uid' | 'attempt'>): PodNames {
+  const hash = createHash('sha256').update(`${uid}/${attempt}`).digest('hex').slice(0, 8);
+  return { netns: `pw-${hash}`, link: `pw${hash}` };
+}
+
+/** Longest alias the kernel takes is 255 bytes; what is for machines stands behind, so the name is what is cut. */
+const maxAlias = 255;
+const plain = (text: string): string => text.replaceAll(/[^\w./:=,-]/g, '_');
+
+/** `podwire:NAMESPACE/NAME:UID attempt=N ip=A[,B]`: all that is needed to adopt the link. */
+export function podAlias({ pod, uid, attempt, ips }: PodMark): string {
+  const tail = `:${plain(uid)} attempt=${attempt} ip=${ips.map(plain).join(',')}`;
+  return `podwire:${plain(pod).slice(0, maxAlias - 'podwire:'.length - tail.length)}${tail}`;
+}
+
+/** Undefined for an alias that is not ours. */
+export function parsePodAlias(alias: string | undefined): PodMark | undefined {
+  const match = /^podwire:([^:]+):(\S+) attempt=(\d+) ip=(\S+)$/.exec(alias ?? '');
+  if (match === null) return undefined;
+  const [, pod = '', uid = '', attempt = '', ips = ''] = match;
+  return { pod, uid, attempt: Number(attempt), ips: ips.split(',') };
+}
+
+/** `podwire:node/NAME`. */
+export function bridgeAlias(nodeName: string): string {
+  return `podwire:node/${plain(nodeName)}`;
+}
+
+/**
+ * A locally administered hardware address made from an IPv4 address: so neighbours are known without asking, and stay true
+ * when a link is made anew.
+ */
+export function macOf(ip: string): string {
+  const value = parseIP(ip)?.value ?? 0n;
+  const bytes = [24n, 16n, 8n, 0n].map((shift) => ((value >> shift) & 0xffn).toString(16).padStart(2, '0'));
+  return ['0a', '58', ...bytes].join(':');
+}

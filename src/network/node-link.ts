@@ -1,0 +1,130 @@
+/** Applies the node's plan: bridge, routes, settings, rules. */
+import { contains, formatCIDR, parseCIDR } from '../api/addresses.ts';
+import type { Logger } from '../api/logger.ts';
+import { printChanges, type Change } from '../kernel/change.ts';
+import type { Exec } from '../kernel/exec.ts';
+import type { Family } from '../kernel/family.ts';
+import { IpBatchError, readLinks, readRoutes, runIpBatch, type Link } from '../kernel/ip.ts';
+import { createRuleWriter, type RuleWriter } from '../kernel/rule-writer.ts';
+import { readSysctls, writeSysctls } from '../kernel/sysctl.ts';
+import { gatewayOf } from './address-pool.ts';
+import { bridgeAlias, bridgeName, macOf, routeProtocol } from './names.ts';
+import {
+  bridgeNetfilterSetting,
+  networkRules,
+  ownsNetworkChain,
+  planNode,
+  settingNames,
+  type DesiredNode,
+  type ObservedNode,
+  type Peer,
+} from './plan-node.ts';
+
+export interface NodeLinkOptions {
+  readonly exec: Exec;
+  readonly nodeName: string;
+  readonly nodeIP: string;
+  readonly clusterCIDR: string;
+  readonly family: Family;
+  readonly logger: Logger;
+}
+
+interface Wanted {
+  readonly podCIDR: string;
+  readonly peers: readonly Peer[];
+}
+
+const defaultMtu = 1500;
+const bridgeNetfilterMissing =
+  'kernel module br_netfilter is missing: a Service answered by a pod of the same node will not work; modprobe br_netfilter';
+
+function mtuOf(links: readonly Link[], nodeIP: string): number {
+  return links.find((link) => link.addresses.some(({ address }) => address === nodeIP))?.mtu ?? defaultMtu;
+}
+
+export class NodeLink {
+  readonly #options: NodeLinkOptions;
+  readonly #writer: RuleWriter;
+  #wanted: Wanted | undefined;
+  #triedModule = false;
+
+  constructor(options: NodeLinkOptions) {
+    this.#options = options;
+    this.#writer = createRuleWriter({ exec: options.exec, family: options.family, owns: ownsNetworkChain });
+  }
+
+  /** The bridge of an earlier run, if it stands and carries our mark. */
+  async find(): Promise<{ podCIDR: string; mtu: number } | undefined> {
+    const { exec, nodeName, family } = this.#options;
+    const bridge = (await readLinks(exec)).find(({ name }) => name === bridgeName);
+    if (bridge?.up !== true || bridge.alias !== bridgeAlias(nodeName)) return undefined;
+    const gateway = bridge.addresses.find(({ address }) =>
+      contains(parseCIDR(family.version === 4 ? '0.0.0.0/0' : '::/0'), address),
+    );
+    if (gateway === undefined) return undefined;
+    const podCIDR = formatCIDR(parseCIDR(`${gateway.address}/${gateway.prefixLength}`));
+    return { podCIDR, mtu: bridge.mtu };
+  }
+
+  /** Brings the kernel to what is wanted. `missing`: what will not work and why, in words. */
+  async sync(podCIDR: string, peers: readonly Peer[]): Promise<{ mtu: number; missing: readonly string[] }> {
+    this.#wanted = { podCIDR, peers };
+    const { mtu, changes, missing } = await this.#bring(this.#wanted, 'sync');
+    if (changes.length > 0)
+      this.#options.logger.info('pod network written', { plan: printChanges(changes.slice(0, 30)) });
+    return { mtu, missing };
+  }
+
+  /** The same with the rules read anew; what comes back says what had to be put right, empty when nothing. */
+  async audit(): Promise<string> {
+    if (this.#wanted === undefined) return '';
+    const { changes } = await this.#bring(this.#wanted, 'audit');
+    return printChanges(changes);
+  }
+
+  async #bring(
+    { podCIDR, peers }: Wanted,
+    how: 'sync' | 'audit',
+  ): Promise<{ mtu: number; changes: readonly Change[]; missing: readonly string[] }> {
+    const { exec, nodeName, nodeIP, clusterCIDR, family } = this.#options;
+    const observed = await this.#observe();
+    const cidr = parseCIDR(podCIDR);
+    const gateway = gatewayOf(cidr);
+    const mtu = mtuOf(observed.links, nodeIP);
+    const bridge = {
+      alias: bridgeAlias(nodeName),
+      mac: macOf(gateway),
+      mtu,
+      address: gateway,
+      prefixLength: cidr.prefixLength,
+    };
+    const others = peers.filter(({ node }) => node !== nodeName);
+    const desired: DesiredNode = { bridge, peers: others };
+    const plan = planNode(desired, observed);
+    await writeSysctls(exec, plan.settings);
+    // Rules before links: what comes up first must not be seen unmasqueraded.
+    const nodes = [{ node: nodeName, ip: nodeIP }, ...others];
+    const ruleChanges = await this.#writer[how](networkRules({ family, clusterCIDR, podCIDR, nodes }));
+    const failures = await runIpBatch(exec, plan.lines);
+    if (failures.length > 0) throw new IpBatchError('pod network of the node', failures);
+    const missing = observed.settings.has(bridgeNetfilterSetting)
+      ? []
+      : [
+          'kernel module br_netfilter is missing: a Service answered by a pod of the same node will not work; modprobe br_netfilter',
+        ];
+    return { mtu, changes: [...plan.changes, ...ruleChanges], missing };
+  }
+
+  async #observe(): Promise<ObservedNode> {
+    const { exec, family } = this.#options;
+    const [links, routes, settings] = await Promise.all([
+      readLinks(exec),
+      readRoutes(exec, family, routeProtocol),
+      readSysctls(exec, settingNames),
+    ]);
+    if (settings.has(bridgeNetfilterSetting) || this.#triedModule) return { links, routes, settings };
+    this.#triedModule = true;
+    await exec.run({ argv: ['modprobe', 'br_netfilter'] }).catch(() => undefined);
+    return { links, routes, settings: await readSysctls(exec, settingNames) };
+  }
+}

@@ -1,0 +1,222 @@
+/** Plans the node's part of the pod network: bridge, routes to other nodes, settings. Pure. */
+import type { Change } from '../kernel/change.ts';
+import type { Family } from '../kernel/family.ts';
+import { comment } from '../kernel/iptables.ts';
+import type { Link, Route } from '../kernel/ip.ts';
+import type { DesiredRules } from '../kernel/plan-iptables.ts';
+import { bridgeName, routeProtocol } from './names.ts';
+
+/** Another node, as far as packets to it go. */
+export interface Peer {
+  readonly node: string;
+  /** Its InternalIP. */
+  readonly ip: string;
+  /** Its pods. */
+  readonly podCIDR: string | undefined;
+}
+
+export interface DesiredNode {
+  readonly bridge: {
+    readonly alias: string;
+    readonly mac: string;
+    readonly mtu: number;
+    readonly address: string;
+    readonly prefixLength: number;
+  };
+  readonly peers: readonly Peer[];
+}
+
+export interface ObservedNode {
+  readonly links: readonly Link[];
+  /** Only those with our `proto` number. */
+  readonly routes: readonly Route[];
+  readonly settings: ReadonlyMap<string, string>;
+}
+
+export interface NodePlan {
+  /** Changes of settings. */
+  readonly changes: readonly Change[];
+  /** For `ip -batch`, in order; `steps[i]` tells what line i does. */
+  readonly lines: readonly string[];
+  readonly steps: readonly Change[];
+  readonly settings: ReadonlyMap<string, string>;
+}
+
+/** There is a link of our name that somebody else made. */
+export class ForeignLinkError extends Error {
+  override readonly name = 'ForeignLinkError';
+}
+
+interface Step extends Change {
+  readonly line: string;
+}
+
+const step = (action: string, object: string, reason: string, line: string): Step => ({ action, object, reason, line });
+
+/** Ours by its alias; or, when the alias was not set yet, by the hardware address that it was made with. */
+function isOurBridge(link: Link, { alias, mac }: DesiredNode['bridge']): boolean {
+  return link.kind === 'bridge' && (link.alias === alias || (link.alias === undefined && link.mac === mac));
+}
+
+const setBridge = `link set dev ${bridgeName}`;
+const bridgeObject = `bridge ${bridgeName}`;
+
+/** What a bridge of ours that stands has different. */
+function adjustSteps({ mac, mtu }: DesiredNode['bridge'], link: Link): Step[] {
+  const steps: Step[] = [];
+  if (link.mac !== mac) steps.push(step('set', bridgeObject, `hardware address ${mac}`, `${setBridge} address ${mac}`));
+  if (link.mtu !== mtu) steps.push(step('set', bridgeObject, `MTU ${mtu} as the uplink`, `${setBridge} mtu ${mtu}`));
+  if (!link.callIptables) {
+    const why = 'answers of pods on this node must pass the translation';
+    steps.push(step('set', bridgeObject, why, `${setBridge} type bridge nf_call_iptables 1`));
+  }
+  return steps;
+}
+
+function addressSteps({ address, prefixLength }: DesiredNode['bridge'], link: Link | undefined): Step[] {
+  const own = (link?.addresses ?? []).filter((one) => one.address.includes('.'));
+  const steps = own
+    .filter((one) => one.address !== address)
+    .map((one) => {
+      const line = `address delete ${one.address}/${one.prefixLength} dev ${bridgeName}`;
+      return step('delete', `address ${one.address}`, 'not the gateway of the pod CIDR', line);
+    });
+  if (!own.some((one) => one.address === address && one.prefixLength === prefixLength)) {
+    const text = `${address}/${prefixLength}`;
+    steps.push(step('add', `address ${text}`, 'gateway of the pods', `address replace ${text} dev ${bridgeName}`));
+  }
+  return steps;
+}
+
+function bridgeSteps({ bridge }: DesiredNode, links: readonly Link[]): Step[] {
+  const link = links.find(({ name }) => name === bridgeName);
+  if (link !== undefined && !isOurBridge(link, bridge)) {
+    throw new ForeignLinkError(`a link named ${bridgeName} is there that podwire did not make: rename or delete it`);
+  }
+  const add = `link add ${bridgeName} address ${bridge.mac} mtu ${bridge.mtu} type bridge nf_call_iptables 1`;
+  const sign = step('sign', bridgeObject, bridge.alias, `${setBridge} alias "${bridge.alias}"`);
+  return [
+    ...(link === undefined ? [step('add', bridgeObject, 'pods are its ports', add)] : adjustSteps(bridge, link)),
+    ...(link?.alias === bridge.alias ? [] : [sign]),
+    ...addressSteps(bridge, link),
+    ...(link?.up === true ? [] : [step('set', bridgeObject, 'up', `${setBridge} up`)]),
+  ];
+}
+
+function routeSteps({ peers }: DesiredNode, routes: readonly Route[]): Step[] {
+  const steps: Step[] = [];
+  const wanted = new Map(peers.flatMap((peer) => (peer.podCIDR === undefined ? [] : [[peer.podCIDR, peer]])));
+  for (const { destination, via } of routes) {
+    if (wanted.has(destination)) continue;
+    const line = `route delete ${destination}${via === undefined ? '' : ` via ${via}`} proto ${routeProtocol}`;
+    steps.push(step('delete', `route ${destination}`, 'no node has these pods', line));
+  }
+  for (const [destination, { node, ip }] of wanted) {
+    const route = routes.find((one) => one.destination === destination);
+    if (route?.via === ip) continue;
+    // `replace` only where the one that is there is ours: somebody else's route makes `add` fail and is left alone.
+    const verb = route === undefined ? 'add' : 'replace';
+    const line = `route ${verb} ${destination} via ${ip} proto ${routeProtocol}`;
+    steps.push(step(verb, `route ${destination}`, `pods of node ${node}`, line));
+  }
+  return steps;
+}
+
+/** What the kernel must be set to. `loosen` values are changed only when they are strict. */
+const settings: readonly {
+  readonly name: string;
+  readonly value: string;
+  readonly why: string;
+  readonly only?: string;
+}[] = [
+  { name: 'net.ipv4.ip_forward', value: '1', why: 'packets of pods are forwarded' },
+  {
+    name: 'net.ipv4.conf.all.rp_filter',
+    value: '2',
+    only: '1',
+    why: 'an answer may take another way than the question',
+  },
+  {
+    name: 'net.ipv4.conf.all.send_redirects',
+    value: '0',
+    why: 'a pod must not be told a shortcut past the translation',
+  },
+  {
+    name: 'net.netfilter.nf_conntrack_tcp_be_liberal',
+    value: '1',
+    why: 'a late segment is still translated, not answered by a reset',
+  },
+];
+
+/** Tells whether br_netfilter is loaded. */
+export const bridgeNetfilterSetting = 'net.bridge.bridge-nf-call-iptables';
+
+/** Every setting that is looked at. */
+export const settingNames: readonly string[] = [...settings.map(({ name }) => name), bridgeNetfilterSetting];
+
+/** Lines in order: settings first, then the bridge, then routes. Throws {@link ForeignLinkError}. */
+export function planNode(desired: DesiredNode, observed: ObservedNode): NodePlan {
+  const changed = settings.filter(({ name, value, only }) => {
+    const now = observed.settings.get(name);
+    return now !== undefined && (only === undefined ? now !== value : now === only);
+  });
+  const steps = [...bridgeSteps(desired, observed.links), ...routeSteps(desired, observed.routes)];
+  return {
+    changes: changed.map(({ name, value, why }) => ({ action: 'set', object: `${name}=${value}`, reason: why })),
+    steps,
+    lines: steps.map(({ line }) => line),
+    settings: new Map(changed.map(({ name, value }) => [name, value])),
+  };
+}
+
+export const forwardChain = 'PW-NET-FORWARD';
+export const masqueradeChain = 'PW-NET-MASQ';
+
+/** Whether the pod network made a chain of this name. */
+export function ownsNetworkChain(name: string): boolean {
+  return name.startsWith('PW-NET-');
+}
+
+export interface NetworkRulesInput {
+  readonly family: Family;
+  readonly clusterCIDR: string;
+  readonly podCIDR: string;
+  /** Every node, this one too. */
+  readonly nodes: readonly Pick<Peer, 'node' | 'ip'>[];
+}
+
+/** Pods keep their address towards pods and nodes; everybody else sees the node's. */
+export function networkRules({ family, clusterCIDR, podCIDR, nodes }: NetworkRulesInput): DesiredRules {
+  const masquerade = [
+    `-d ${clusterCIDR} ${comment('podwire: pods see pods as they are')} -j RETURN`,
+    ...nodes.map(
+      ({ node, ip }) => `-d ${ip}/${family.bits} ${comment(`node ${node} sees pods as they are`)} -j RETURN`,
+    ),
+    `-d ${family.multicast} ${comment('podwire: multicast has no way back')} -j RETURN`,
+    `${comment('podwire: outside the cluster pods are seen as this node')} -j MASQUERADE --random-fully`,
+  ];
+  const forward = [
+    `-s ${clusterCIDR} ${comment('podwire: from pods')} -j ACCEPT`,
+    `-d ${clusterCIDR} ${comment('podwire: to pods')} -j ACCEPT`,
+  ];
+  return {
+    chains: new Map([
+      ['nat', new Map([[masqueradeChain, { rules: masquerade, about: 'what leaves the cluster' }]])],
+      ['filter', new Map([[forwardChain, { rules: forward, about: 'pods may talk' }]])],
+    ]),
+    hooks: [
+      {
+        table: 'nat',
+        chain: 'POSTROUTING',
+        rule: `-s ${podCIDR} ${comment('podwire: pods of this node')} -j ${masqueradeChain}`,
+      },
+      {
+        table: 'filter',
+        chain: 'FORWARD',
+        rule: `${comment('podwire: pod network')} -j ${forwardChain}`,
+        // Services without endpoints are refused before anything is let through.
+        after: ['PW-REFUSE', 'PW-FORWARD'],
+      },
+    ],
+  };
+}

@@ -1,0 +1,126 @@
+/** Plans one pod's namespace, link, address and routes. Pure: what is there goes in, lines for `ip -batch` come out. */
+import type { Change } from '../kernel/change.ts';
+import type { Link } from '../kernel/ip.ts';
+import { parsePodAlias, podInterface, type PodMark } from './names.ts';
+
+export interface DesiredPod {
+  readonly netns: string;
+  readonly link: string;
+  readonly alias: string;
+  /** `namespace/name`, for the reason of each change. */
+  readonly pod: string;
+  readonly ip: string;
+  readonly mac: string;
+  readonly prefixLength: number;
+  readonly mtu: number;
+  readonly bridge: { readonly name: string; readonly ip: string; readonly mac: string };
+}
+
+export interface ObservedPod {
+  readonly netns: boolean;
+  readonly link: boolean;
+}
+
+export interface PodPlan {
+  readonly changes: readonly Change[];
+  /** In the node's namespace, first. */
+  readonly nodeLines: readonly string[];
+  /** In the pod's namespace, then. The pod's own end comes up here, after all else stands. */
+  readonly podLines: readonly string[];
+}
+
+/** Every line may be carried out again: a set-up that was cut off is completed by the same plan. */
+export function planPodSetUp(desired: DesiredPod, observed: ObservedPod): PodPlan {
+  const { netns, link, alias, pod, ip, mac, mtu, bridge } = desired;
+  const made = [
+    ...(observed.netns ? [] : [{ line: `netns add ${netns}`, object: `namespace ${netns}` }]),
+    ...(observed.link
+      ? []
+      : [
+          {
+            line: `link add ${link} mtu ${mtu} type veth peer name ${podInterface} mtu ${mtu} address ${mac} netns ${netns}`,
+            object: `link ${link}`,
+          },
+        ]),
+  ];
+  return {
+    changes: [
+      ...made.map(({ object }) => ({ action: 'add', object, reason: `for ${pod}` })),
+      { action: 'set', object: `address ${ip} on ${link}`, reason: `for ${pod}` },
+    ],
+    nodeLines: [
+      ...made.map(({ line }) => line),
+      `link set dev ${link} alias "${alias}" master ${bridge.name} up`,
+      // With br_netfilter a translated packet may have to leave through the port it came in by.
+      `link set dev ${link} type bridge_slave hairpin on`,
+      `neigh replace ${ip} lladdr ${mac} dev ${bridge.name} nud permanent`,
+    ],
+    podLines: [
+      'link set dev lo up',
+      `address replace ${ip}/${desired.prefixLength} dev ${podInterface}`,
+      `link set dev ${podInterface} up`,
+      `neigh replace ${bridge.ip} lladdr ${bridge.mac} dev ${podInterface} nud permanent`,
+      `route replace default via ${bridge.ip}`,
+    ],
+  };
+}
+
+/** Takes everything away; lines for what is not there fail harmlessly. */
+export function planPodTearDown(
+  names: { netns: string; link: string },
+  ips: readonly string[],
+  bridge: string,
+): string[] {
+  return [
+    `link delete ${names.link}`,
+    `netns delete ${names.netns}`,
+    ...ips.map((ip) => `neigh delete ${ip} dev ${bridge}`),
+  ];
+}
+
+/** A pod whose link and namespace are both there. */
+export interface AdoptedPod extends PodMark {
+  readonly netns: string;
+  readonly link: string;
+}
+
+export interface AdoptionPlan {
+  readonly pods: readonly AdoptedPod[];
+  /** Takes away what a set-up or a tear-down that was cut off has left. */
+  readonly lines: readonly string[];
+  readonly changes: readonly Change[];
+}
+
+const linkPattern = /^pw([0-9a-f]{8})$/;
+const netnsPattern = /^pw-([0-9a-f]{8})$/;
+
+/**
+ * What is there at start: whole pods are adopted as they are; halves are undone. The namespace is made first and is ours by
+ * its name, so a link that has not got its alias yet is ours when the namespace of the same number is there.
+ */
+export function planAdoption(links: readonly Link[], namespaces: readonly string[]): AdoptionPlan {
+  const pods: AdoptedPod[] = [];
+  const lines: string[] = [];
+  const changes: Change[] = [];
+  const adopted = new Set<string>();
+  const present = new Set(namespaces);
+  for (const { name, kind, alias } of links) {
+    const number = linkPattern.exec(name)?.[1];
+    if (number === undefined || kind !== 'veth') continue;
+    const netns = `pw-${number}`;
+    const mark = parsePodAlias(alias);
+    if (mark !== undefined && present.has(netns)) {
+      pods.push({ ...mark, netns, link: name });
+      adopted.add(netns);
+    } else if (mark !== undefined || present.has(netns)) {
+      lines.push(`link delete ${name}`);
+      changes.push({ action: 'delete', object: `link ${name}`, reason: 'left by a set-up that was cut off' });
+    }
+  }
+  for (const netns of namespaces) {
+    if (!netnsPattern.test(netns) || adopted.has(netns)) continue;
+    lines.push(`netns delete ${netns}`);
+    changes.push({ action: 'delete', object: `namespace ${netns}`, reason: 'no link leads to it' });
+  }
+  return { pods, lines, changes };
+}
