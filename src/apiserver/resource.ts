@@ -15,6 +15,7 @@ export interface FieldError {
     | 'FieldValueDuplicate'
     | 'FieldValueForbidden'
     | 'FieldValueTooLong'
+    | 'FieldValueTooMany'
     | 'FieldValueNotFound';
   /** With the offending value where there is one: `Invalid value: "x": must be …`. */
   readonly message: string;

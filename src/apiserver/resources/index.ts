@@ -2,10 +2,20 @@
 import { createClusterIpPool } from '../allocators/cluster-ips.ts';
 import { createNodePortPool, type PortRange, parsePortRange } from '../allocators/node-ports.ts';
 import type { ResourceRow } from '../resource.ts';
+import { configMapRow } from './config-maps.ts';
+import { daemonSetRow } from './daemon-sets.ts';
+import { deploymentRow } from './deployments.ts';
+import { endpointSliceRow } from './endpoint-slices.ts';
+import { endpointsRow } from './endpoints.ts';
+import { eventRow } from './events.ts';
+import { leaseRow } from './leases.ts';
 import { namespaceRow } from './namespaces.ts';
 import { nodeRow } from './nodes.ts';
 import { podRow } from './pods.ts';
+import { replicaSetRow } from './replica-sets.ts';
 import { asRow } from './row.ts';
+import { secretRow } from './secrets.ts';
+import { serviceAccountRow } from './service-accounts.ts';
 import { serviceRow } from './services.ts';
 
 export interface ResourceOptions {
@@ -22,5 +32,20 @@ export function resourceRows({ serviceCIDR, nodePortRange }: ResourceOptions): r
     addresses: serviceCIDR.split(',').map((cidr) => createClusterIpPool(cidr.trim())),
     ports: createNodePortPool(range),
   };
-  return [asRow(namespaceRow), asRow(nodeRow), asRow(podRow), asRow(serviceRow(pools))];
+  return [
+    asRow(namespaceRow),
+    asRow(nodeRow),
+    asRow(podRow),
+    asRow(serviceRow(pools)),
+    asRow(endpointsRow),
+    asRow(endpointSliceRow),
+    asRow(configMapRow),
+    asRow(secretRow),
+    asRow(serviceAccountRow),
+    asRow(eventRow),
+    asRow(leaseRow),
+    asRow(deploymentRow),
+    asRow(replicaSetRow),
+    asRow(daemonSetRow),
+  ];
 }

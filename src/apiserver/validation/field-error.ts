@@ -63,6 +63,13 @@ export function tooLong(field: string, limit: number): FieldError {
   return { field, reason: 'FieldValueTooLong', message: `Too long: may not be more than ${limit} ${unit}` };
 }
 
+/** A list has more than `limit` items. */
+export function tooMany(field: string, count: number, limit: number): FieldError {
+  const unit = limit === 1 ? 'item' : 'items';
+  const message = `Too many: ${count}: must have at most ${limit} ${unit}`;
+  return { field, reason: 'FieldValueTooMany', message };
+}
+
 /** The value must stay as it was. */
 export function immutable(field: string, value: unknown): FieldError {
   return invalid(field, value, 'field is immutable');
