@@ -22,6 +22,7 @@ export interface Transport {
   json(request: Request): Promise<unknown>;
   /** The reply's body as it comes; the head must come within 30 s. The caller must read it to its end or destroy it. */
   stream(request: Request): Promise<http.IncomingMessage>;
+  /** Closes idle connections; what is under way goes on. */
   close(): void;
 }
 
@@ -30,9 +31,15 @@ const maxReplyBytes = 64 * 1024 * 1024;
 /** Dead peers are found by TCP keep-alive probes that start after this time. */
 const keepAliveMs = 15_000;
 
+/** Connections that short requests share; more requests than these wait for their turn. */
+const maxConnections = 32;
+
 interface Wire {
   readonly client: typeof http | typeof https;
+  /** For short requests. */
   readonly agent: http.Agent;
+  /** For replies that may take minutes: as many connections as there are replies. */
+  readonly streamAgent: http.Agent;
   readonly base: URL;
   readonly headers: Readonly<Record<string, string>>;
 }
@@ -62,11 +69,11 @@ function bodyOf(request: Request): { payload: Buffer | undefined; headers: Recor
 class StaleConnection extends Error {}
 
 /** Resolves with the head of the reply. */
-function send(wire: Wire, request: Request): Promise<http.IncomingMessage> {
+function send(wire: Wire, agent: http.Agent, request: Request): Promise<http.IncomingMessage> {
   const { promise, resolve, reject } = Promise.withResolvers<http.IncomingMessage>();
   const { payload, headers } = bodyOf(request);
   const outgoing = wire.client.request({
-    agent: wire.agent,
+    agent,
     protocol: wire.base.protocol,
     hostname: wire.base.hostname.replace(/^\[|\]$/g, ''),
     port: wire.base.port,
@@ -91,13 +98,13 @@ function send(wire: Wire, request: Request): Promise<http.IncomingMessage> {
 }
 
 /** Only reads are sent twice: a write may have been carried out before the connection broke. */
-async function sendWithRetry(wire: Wire, request: Request): Promise<http.IncomingMessage> {
+async function sendWithRetry(wire: Wire, agent: http.Agent, request: Request): Promise<http.IncomingMessage> {
   try {
-    return await send(wire, request);
+    return await send(wire, agent, request);
   } catch (error) {
     if (!(error instanceof StaleConnection)) throw error;
     if (request.method !== 'GET') throw transportError(error.cause, error.message);
-    return await send(wire, request).catch((second: unknown) => {
+    return await send(wire, agent, request).catch((second: unknown) => {
       throw second instanceof StaleConnection ? transportError(second.cause, second.message) : second;
     });
   }
@@ -139,7 +146,8 @@ function refusal(code: number, body: string, what: string): ApiError {
 
 function wireOf(config: ClientConfig): Wire {
   const base = new URL(config.server);
-  const pool = { keepAlive: true, keepAliveMsecs: keepAliveMs, maxFreeSockets: 16 };
+  const pool = { keepAlive: true, keepAliveMsecs: keepAliveMs };
+  const limits = { maxSockets: maxConnections, maxFreeSockets: maxConnections };
   const { ca, cert, key } = config;
   const secure = base.protocol === 'https:';
   if (!secure && base.protocol !== 'http:') throw new Error(`${config.server}: not an http or https address`);
@@ -148,16 +156,18 @@ function wireOf(config: ClientConfig): Wire {
     'user-agent': config.userAgent ?? 'podwire',
   };
   if (config.token !== undefined) headers['authorization'] = `Bearer ${config.token}`;
-  const agent = secure ? new https.Agent({ ...pool, ca, cert, key, minVersion: 'TLSv1.2' }) : new http.Agent(pool);
-  return { client: secure ? https : http, agent, base, headers };
+  const agentOf = (options: http.AgentOptions): http.Agent =>
+    secure ? new https.Agent({ ...options, ca, cert, key, minVersion: 'TLSv1.2' }) : new http.Agent(options);
+  const agent = agentOf({ ...pool, ...limits });
+  return { client: secure ? https : http, agent, streamAgent: agentOf(pool), base, headers };
 }
 
 /** Opens no connection before the first request. Throws when `server` is no URL. */
 export function createTransport(config: ClientConfig): Transport {
   const wire = wireOf(config);
 
-  const stream = async (request: Request): Promise<http.IncomingMessage> => {
-    const response = await sendWithRetry(wire, request);
+  const open = async (agent: http.Agent, request: Request): Promise<http.IncomingMessage> => {
+    const response = await sendWithRetry(wire, agent, request);
     const code = response.statusCode ?? 500;
     if (code < 400) return response;
     const what = `${request.method} ${request.path}`;
@@ -165,7 +175,7 @@ export function createTransport(config: ClientConfig): Transport {
   };
 
   const json = async (request: Request): Promise<unknown> => {
-    const response = await stream(request);
+    const response = await open(wire.agent, request);
     const what = `${request.method} ${request.path}`;
     const body = await readBody(response, what);
     try {
@@ -175,5 +185,10 @@ export function createTransport(config: ClientConfig): Transport {
     }
   };
 
-  return { json, stream, close: () => wire.agent.destroy() };
+  const close = (): void => {
+    for (const { freeSockets } of [wire.agent, wire.streamAgent]) {
+      for (const socket of Object.values(freeSockets).flat()) socket?.destroy();
+    }
+  };
+  return { json, stream: (request) => open(wire.streamAgent, request), close };
 }
