@@ -92,6 +92,9 @@ export type Admission = (
   context: StrategyContext,
 ) => void;
 
+/** Looks at an object that somebody wants to delete. Throws an ApiError to refuse. */
+export type AdmissionOfDeletes = (row: ResourceRow, object: KubeObject, context: StrategyContext) => void;
+
 /** What `allocate` took; `rollback` gives it back when the write did not come through, `commit` gives back what the old object held and the new does not. */
 export interface Allocation {
   commit(): void;

@@ -1,0 +1,124 @@
+/**
+ * What every cluster has from its first moment, and has again after every start: the four system namespaces, and the
+ * Service `kubernetes` with its endpoints, through which pods reach the API server.
+ */
+import { familyOf, nthAddress, parseCIDR } from '../api/addresses.ts';
+import type { ApiClient, KubeObject } from '../api/client.ts';
+import { isAlreadyExists, isConflict, isNotFound } from '../api/errors.ts';
+import { endpoints, endpointSlices, namespaces, type ResourceType, services } from '../api/resources.ts';
+import type { Endpoints, EndpointSlice, Service } from '../api/types.gen.ts';
+import { same } from './validation/same.ts';
+
+/** The verbs that are needed; an ApiClient has them. */
+export type BootstrapClient = Pick<ApiClient, 'get' | 'create' | 'update'>;
+
+export interface BootstrapOptions {
+  readonly client: BootstrapClient;
+  /** The Service gets the first address of the (first) prefix. */
+  readonly serviceCIDR: string;
+  /** Where the server can be reached from every node. */
+  readonly advertiseAddress: string;
+  /** The server's port; 6443 when left out. */
+  readonly port?: number;
+}
+
+const SYSTEM_NAMESPACES = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
+const NAME = 'kubernetes';
+const NAMESPACE = 'default';
+const ATTEMPTS = 5;
+
+/** Creates the object, or brings the stored one into line by `correct` (false: it is right as it is). */
+async function ensure<T extends KubeObject>(
+  client: BootstrapClient,
+  type: ResourceType<T>,
+  wanted: T,
+  correct: (stored: T) => boolean,
+): Promise<void> {
+  const { name = '', namespace } = wanted.metadata;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      const stored = await client.get(type, { name, namespace }).catch((error: unknown) => {
+        if (isNotFound(error)) return undefined;
+        throw error;
+      });
+      if (stored === undefined) await client.create(type, structuredClone(wanted));
+      else if (correct(stored)) await client.update(type, stored);
+      return;
+    } catch (error) {
+      // Another server of the same cluster may be starting too.
+      if (attempt >= ATTEMPTS || !(isConflict(error) || isAlreadyExists(error))) throw error;
+    }
+  }
+}
+
+function kubernetesService({ serviceCIDR, port = 6443 }: BootstrapOptions): Service {
+  const cidr = parseCIDR(serviceCIDR.split(',')[0]?.trim() ?? '');
+  const address = nthAddress(cidr, 1);
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: NAME, namespace: NAMESPACE, labels: { component: 'apiserver', provider: NAME } },
+    spec: {
+      type: 'ClusterIP',
+      clusterIP: address,
+      clusterIPs: [address],
+      ipFamilies: [cidr.family === 6 ? 'IPv6' : 'IPv4'],
+      ipFamilyPolicy: 'SingleStack',
+      sessionAffinity: 'None',
+      ports: [{ name: 'https', port: 443, protocol: 'TCP', targetPort: port }],
+    },
+  };
+}
+
+function kubernetesEndpoints({ advertiseAddress, port = 6443 }: BootstrapOptions): Endpoints {
+  return {
+    apiVersion: 'v1',
+    kind: 'Endpoints',
+    metadata: {
+      name: NAME,
+      namespace: NAMESPACE,
+      // The slice below is written here too; nobody shall make a second one of these endpoints.
+      labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' },
+    },
+    subsets: [{ addresses: [{ ip: advertiseAddress }], ports: [{ name: 'https', port, protocol: 'TCP' }] }],
+  };
+}
+
+function kubernetesSlice({ advertiseAddress, port = 6443 }: BootstrapOptions): EndpointSlice {
+  return {
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: { name: NAME, namespace: NAMESPACE, labels: { 'kubernetes.io/service-name': NAME } },
+    addressType: familyOf(advertiseAddress) === 6 ? 'IPv6' : 'IPv4',
+    endpoints: [{ addresses: [advertiseAddress], conditions: { ready: true } }],
+    ports: [{ name: 'https', port, protocol: 'TCP' }],
+  };
+}
+
+/** Makes what is missing and corrects what is wrong. Rejects with an ApiError when the server refuses. */
+export async function bootstrap(options: BootstrapOptions): Promise<void> {
+  const { client } = options;
+  for (const name of SYSTEM_NAMESPACES) {
+    const wanted = { apiVersion: 'v1', kind: 'Namespace', metadata: { name } };
+    await ensure(client, namespaces, wanted, () => false);
+  }
+  const service = kubernetesService(options);
+  await ensure(client, services, service, (stored) => {
+    if (same(stored.spec?.ports, service.spec?.ports)) return false;
+    stored.spec = { ...stored.spec, ports: service.spec?.ports ?? [] };
+    return true;
+  });
+  const wantedEndpoints = kubernetesEndpoints(options);
+  await ensure(client, endpoints, wantedEndpoints, (stored) => {
+    if (same(stored.subsets, wantedEndpoints.subsets)) return false;
+    stored.subsets = wantedEndpoints.subsets ?? [];
+    return true;
+  });
+  const slice = kubernetesSlice(options);
+  await ensure(client, endpointSlices, slice, (stored) => {
+    if (same([stored.endpoints, stored.ports], [slice.endpoints, slice.ports])) return false;
+    stored.endpoints = slice.endpoints ?? [];
+    stored.ports = slice.ports ?? [];
+    return true;
+  });
+}
