@@ -1,11 +1,3 @@
 /** Everything that is known of the API's kinds: the one door to the schema table. */
-export { checkObject, pruneUnknown, type Findings } from './check.ts';
-export {
-  definitionForKind,
-  definitions,
-  fieldOf,
-  type Definition,
-  type FieldSchema,
-  type GroupVersionKind,
-  type Scalar,
-} from './definitions.ts';
+export { checkObject, pruneUnknown } from './check.ts';
+export { definitionForKind, definitions, fieldOf, type FieldSchema, type GroupVersionKind } from './definitions.ts';
