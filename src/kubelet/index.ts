@@ -1,0 +1,139 @@
+/** The kubelet: runs the pods that the API gives to this node, and tells how they are. */
+import { mkdir } from 'node:fs/promises';
+import type { ApiClient } from '../api/client.ts';
+import type { InformerFactory } from '../api/informer.ts';
+import type { Logger } from '../api/logger.ts';
+import { pods, services } from '../api/resources.ts';
+import type { Pod } from '../api/types.gen.ts';
+import type { ImageInfo, ImageService, RuntimeService } from '../runtime/contract.ts';
+import { createImageManager } from './containers/images.ts';
+import { createPodDirs } from './files/pod-dirs.ts';
+import { readMachineFacts } from './node/facts.ts';
+import { keepNodeLease } from './node/lease.ts';
+import { keepNode } from './node/node-keeper.ts';
+import { nodeResources, type NodeIdentity } from './node/node-object.ts';
+import { createPodEvents, type Recorder } from './pods/pod-events.ts';
+import { createPodWorkers, type PodWorkersOptions } from './pods/pod-workers.ts';
+import { startKubeletServer } from './server/server.ts';
+import { createStatusManager } from './status/status-manager.ts';
+import { createPodVolumes } from './volumes/pod-volumes.ts';
+import { createServiceAccountTokens } from './volumes/tokens.ts';
+
+export interface KubeletOptions {
+  readonly client: ApiClient;
+  readonly informers: InformerFactory;
+  readonly runtime: RuntimeService;
+  readonly images: ImageService;
+  /** Brings an image into the store; without it only images that are there can be used. */
+  readonly pull?: (reference: string, pod: Pod) => Promise<ImageInfo>;
+  readonly network: { readonly ready: boolean };
+  readonly events: Recorder;
+  readonly nodeName: string;
+  readonly nodeIP: string;
+  /** What must outlive the agent. */
+  readonly stateDir: string;
+  /** A folder in memory, for Secrets and tokens; `stateDir` when left out. */
+  readonly runDir?: string;
+  /** Pods' logs: `/var/log/pods`. */
+  readonly logDir: string;
+  readonly port: number;
+  /** PEM texts; callers show a certificate of `clientCA`. */
+  readonly tls: { readonly cert: string; readonly key: string; readonly clientCA: string };
+  readonly clusterDomain: string;
+  /** Addresses of the cluster's DNS; pods get the node's resolver without it. */
+  readonly clusterDNS?: readonly string[];
+  /** e.g. `conmon+crun://1.8.1` */
+  readonly runtimeVersion?: string;
+  readonly maxPods?: number;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}
+
+type Deps = PodWorkersOptions['deps'];
+
+/** The parts that the pods' workers share. */
+function assemble(options: KubeletOptions, allocatable: ReturnType<typeof nodeResources>): Deps {
+  const { client, runtime, network, nodeName, nodeIP, clusterDomain, clusterDNS = [], signal } = options;
+  const logger = options.logger.with({ floor: 'kubelet' });
+  const serviceInformer = options.informers.informer(services);
+  const events = createPodEvents(options.events);
+  const dirs = createPodDirs(options.stateDir, options.logDir);
+  const memoryDirs = createPodDirs(options.runDir ?? options.stateDir, options.logDir);
+  const images = createImageManager({ images: options.images, events, pull: options.pull });
+  const nodeIPs = [nodeIP];
+  return {
+    runtime,
+    starter: {
+      client,
+      runtime,
+      images,
+      events,
+      dirs,
+      services: () => serviceInformer.list(),
+      nodeIPs,
+      allocatable: () => allocatable,
+    },
+    images,
+    statuses: createStatusManager({ client, logger, signal }),
+    volumes: createPodVolumes({
+      client,
+      dirs,
+      memoryDirs,
+      tokens: createServiceAccountTokens(client),
+      allocatable: () => allocatable,
+    }),
+    events,
+    dirs,
+    nodeName,
+    nodeIPs,
+    maxPods: Number(allocatable['pods']),
+    dns: { domain: clusterDomain, servers: clusterDNS },
+    network,
+    logger,
+  };
+}
+
+/**
+ * Starts everything and resolves once the Node is registered and its pods are being worked on; it goes on until `signal`.
+ * Stopping it stops no container. Rejects when the port cannot be listened on or the runtime does not start.
+ */
+export async function startKubelet(options: KubeletOptions): Promise<void> {
+  const { client, runtime, images, network, nodeName, logger, signal } = options;
+  await mkdir(options.stateDir, { recursive: true, mode: 0o700 });
+  const facts = await readMachineFacts(options.stateDir);
+  const identity: NodeIdentity = {
+    nodeName,
+    nodeIPs: [options.nodeIP],
+    port: options.port,
+    maxPods: options.maxPods ?? 110,
+    runtimeVersion: options.runtimeVersion ?? 'conmon+crun://unknown',
+  };
+  // A selector of its own: the API sends only what is for this node.
+  const informer = options.informers.informer(pods, { fieldSelector: `spec.nodeName=${nodeName}` });
+  const deps = assemble(options, nodeResources(facts, identity.maxPods));
+  const workers = createPodWorkers({ client, informer, deps, signal });
+  await startKubeletServer({ ...options, pods: () => informer.list(), logger });
+  await runtime.start();
+
+  const node = await keepNode({
+    client,
+    identity,
+    facts,
+    images,
+    network,
+    isRuntimeReady: () => true,
+    onReady: (ready) => {
+      logger.info(ready ? 'the node is ready' : 'the node is not ready', { node: nodeName });
+      workers.wakeAll();
+    },
+    logger,
+    signal,
+  });
+  keepNodeLease({ client, nodeName, nodeUid: node.metadata.uid, logger, signal });
+  // A container's environment names the Services there are.
+  await Promise.race([
+    options.informers.informer(services).synced,
+    new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true })),
+  ]);
+  await workers.start();
+}

@@ -1,0 +1,72 @@
+/** The node's heartbeat: a Lease in kube-node-lease, renewed every 10 s (KEP-589). */
+import type { ApiClient } from '../../api/client.ts';
+import { isAlreadyExists, isConflict, isNotFound } from '../../api/errors.ts';
+import type { Logger } from '../../api/logger.ts';
+import { leases } from '../../api/resources.ts';
+import { formatMicroTime } from '../../api/time.ts';
+import type { Lease } from '../../api/types.gen.ts';
+
+const namespace = 'kube-node-lease';
+const renewMs = 10_000;
+const retryMs = 1_000;
+const durationSeconds = 40;
+
+export interface NodeLeaseOptions {
+  readonly client: ApiClient;
+  readonly nodeName: string;
+  /** Of the Node object, which then owns the Lease. */
+  readonly nodeUid: string | undefined;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}
+
+function leaseOf({ nodeName, nodeUid }: NodeLeaseOptions, old: Lease | undefined): Lease {
+  const owner = { apiVersion: 'v1', kind: 'Node', name: nodeName, uid: nodeUid ?? '' };
+  return {
+    apiVersion: 'coordination.k8s.io/v1',
+    kind: 'Lease',
+    metadata: {
+      ...old?.metadata,
+      name: nodeName,
+      namespace,
+      ...(nodeUid === undefined ? {} : { ownerReferences: [owner] }),
+    },
+    spec: {
+      ...old?.spec,
+      holderIdentity: nodeName,
+      leaseDurationSeconds: durationSeconds,
+      renewTime: formatMicroTime(new Date()),
+    },
+  };
+}
+
+async function createOrTake(options: NodeLeaseOptions): Promise<Lease> {
+  try {
+    return await options.client.create(leases, leaseOf(options, undefined));
+  } catch (error) {
+    if (!isAlreadyExists(error)) throw error;
+    const there = await options.client.get(leases, { namespace, name: options.nodeName });
+    return options.client.update(leases, leaseOf(options, there));
+  }
+}
+
+/** Renews until `signal`; a failure is tried again each second. Returns at once. */
+export function keepNodeLease(options: NodeLeaseOptions): void {
+  const { client, logger, signal } = options;
+  let last: Lease | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  const renew = async (): Promise<void> => {
+    let waitMs = renewMs;
+    try {
+      last = last === undefined ? await createOrTake(options) : await client.update(leases, leaseOf(options, last));
+    } catch (error) {
+      // Somebody else wrote it, or removed it: look again.
+      if (isConflict(error) || isNotFound(error)) last = undefined;
+      if (!signal.aborted) logger.warn('the node lease was not renewed', { error: String(error) });
+      waitMs = retryMs;
+    }
+    if (!signal.aborted) timer = setTimeout(() => void renew(), waitMs);
+  };
+  signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
+  void renew();
+}

@@ -1,0 +1,81 @@
+/** Looks at what the runtime holds of a pod, and tells the API. */
+import { readFile } from 'node:fs/promises';
+import type { Container, Pod } from '../../api/types.gen.ts';
+import type { ContainerStatus } from '../../runtime/contract.ts';
+import { podStatus } from '../status/pod-status.ts';
+import type { WaitingReason } from '../status/container-statuses.ts';
+import type { PodDeps, PodWork } from './pod-work.ts';
+import { viewOf, withLostContainers, type PodView } from './view.ts';
+
+/** The API takes no longer message. */
+const maxLastWords = 4096;
+
+/** The pod as it is known best: newest spec, newest status. */
+export function currentPod(work: PodWork, deps: PodDeps): Pod {
+  return deps.statuses.newest(work.pod);
+}
+
+/** A fresh look. */
+export async function look(work: PodWork, deps: PodDeps): Promise<PodView> {
+  const [sandboxes, containers] = await Promise.all([deps.runtime.listPodSandboxes(), deps.runtime.listContainers()]);
+  const view = withLostContainers(viewOf(work.uid, sandboxes, containers), currentPod(work, deps));
+  await readLastWords(work, deps, view);
+  return view;
+}
+
+function specOf(pod: Pod, name: string): Container | undefined {
+  return [...(pod.spec?.containers ?? []), ...(pod.spec?.initContainers ?? [])].find((each) => each.name === name);
+}
+
+/** The end of a log in CRI's format, without its stamps. */
+async function endOfLog(path: string): Promise<string> {
+  const text = (await readFile(path, 'utf8').catch(() => '')).slice(-8 * maxLastWords);
+  const lines = text.split('\n').map((line) => /^\S+ (?:stdout|stderr) [FP] ?(.*)$/.exec(line)?.[1]);
+  return lines
+    .filter((line) => line !== undefined)
+    .slice(-80)
+    .join('\n')
+    .slice(-2048);
+}
+
+async function lastWordsOf(container: ContainerStatus, work: PodWork, deps: PodDeps): Promise<string> {
+  const path = deps.dirs.terminationLog(work.uid, container.name, container.attempt);
+  const text = (await readFile(path, 'utf8').catch(() => '')).slice(0, maxLastWords);
+  const policy = specOf(work.pod, container.name)?.terminationMessagePolicy;
+  const failed = container.exitCode !== 0;
+  return text === '' && failed && policy === 'FallbackToLogsOnError' ? endOfLog(container.logPath) : text;
+}
+
+async function readLastWords(work: PodWork, deps: PodDeps, view: PodView): Promise<void> {
+  const ended = view.containers.filter(
+    ({ id, state, sandboxId }) => state === 'exited' && sandboxId !== '' && !work.lastWords.has(id),
+  );
+  await Promise.all(
+    ended.map(async (container) => work.lastWords.set(container.id, await lastWordsOf(container, work, deps))),
+  );
+}
+
+/** Hands the pod's status to the status manager. */
+export function publish(
+  work: PodWork,
+  deps: PodDeps,
+  view: PodView,
+  waiting: ReadonlyMap<string, WaitingReason> = work.failures,
+): void {
+  if (work.settledBefore || work.goneFromApi) return;
+  const { prober, nodeIPs } = deps;
+  const verdict = work.ending?.verdict;
+  const pod = currentPod(work, deps);
+  const status = podStatus({
+    pod,
+    view,
+    waiting,
+    probes: prober,
+    terminationMessage: ({ id }) => work.lastWords.get(id),
+    nodeIPs,
+    now: new Date(),
+    isTerminal: work.ending !== undefined,
+    ...(verdict === undefined ? {} : { verdict }),
+  });
+  deps.statuses.set(work.pod, status);
+}

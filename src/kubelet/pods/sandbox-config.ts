@@ -1,0 +1,52 @@
+/** What the runtime is told about a pod's sandbox. Pure. */
+import type { Pod } from '../../api/types.gen.ts';
+import { podResolvConf, type ClusterDNS } from '../files/resolv-conf.ts';
+import type { PodSandboxConfig } from '../../runtime/contract.ts';
+
+/** Linux takes no longer host name. */
+const maxHostname = 63;
+
+/** The host name that the pod's processes see. */
+export function podHostname(pod: Pod, nodeName: string): string {
+  const { hostname, hostNetwork } = pod.spec ?? {};
+  if (hostNetwork === true) return nodeName;
+  const name = hostname === undefined || hostname === '' ? (pod.metadata.name ?? '') : hostname;
+  return name.slice(0, maxHostname).replace(/[-.]+$/, '');
+}
+
+/** `HOSTNAME.SUBDOMAIN.NAMESPACE.svc.DOMAIN`; undefined for a pod without a subdomain. */
+export function podFqdn(pod: Pod, hostname: string, domain: string): string | undefined {
+  const subdomain = pod.spec?.subdomain;
+  if (subdomain === undefined || subdomain === '') return undefined;
+  return `${hostname}.${subdomain}.${pod.metadata.namespace ?? ''}.svc.${domain}`;
+}
+
+export interface SandboxConfigInput {
+  readonly pod: Pod;
+  readonly attempt: number;
+  readonly nodeName: string;
+  readonly dns: ClusterDNS;
+  /** Text of the node's own /etc/resolv.conf. */
+  readonly nodeResolvConf: string;
+}
+
+/** Labels are the pod's own, and those by which the field knows whose sandbox it is. */
+export function sandboxConfig({ pod, attempt, nodeName, dns, nodeResolvConf }: SandboxConfigInput): PodSandboxConfig {
+  const { name = '', namespace = '', uid = '', labels = {}, annotations = {} } = pod.metadata;
+  const { hostNetwork, hostPID, hostIPC } = pod.spec ?? {};
+  return {
+    pod: { namespace, name, uid, attempt },
+    hostname: podHostname(pod, nodeName),
+    hostNetwork: hostNetwork === true,
+    ...(hostPID === true ? { hostPID } : {}),
+    ...(hostIPC === true ? { hostIPC } : {}),
+    resolvConf: podResolvConf(pod, dns, nodeResolvConf),
+    labels: {
+      ...labels,
+      'io.kubernetes.pod.name': name,
+      'io.kubernetes.pod.namespace': namespace,
+      'io.kubernetes.pod.uid': uid,
+    },
+    annotations,
+  };
+}

@@ -1,0 +1,103 @@
+/** One attempt of one probe. */
+import { request as httpRequest } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import { connect } from 'node:net';
+import type { Container, IntOrString, Probe } from '../../api/types.gen.ts';
+import type { RuntimeService } from '../../runtime/contract.ts';
+
+export interface ProbeOutcome {
+  readonly ok: boolean;
+  /** Why not. */
+  readonly output: string;
+}
+
+export interface ProbeTarget {
+  readonly runtime: RuntimeService;
+  readonly containerId: string;
+  readonly container: Container;
+  readonly podIP: string;
+}
+
+/** What is shown of an answer. */
+const maxOutput = 1024;
+
+function portOf(container: Container, port: IntOrString): number | undefined {
+  const text = String(port);
+  if (/^\d+$/.test(text)) return Number(text);
+  return (container.ports ?? []).find(({ name }) => name === text)?.containerPort;
+}
+
+function failed(output: string): ProbeOutcome {
+  return { ok: false, output };
+}
+
+async function probeExec(
+  command: readonly string[],
+  seconds: number,
+  { runtime, containerId }: ProbeTarget,
+): Promise<ProbeOutcome> {
+  const { exitCode, stdout, stderr } = await runtime.execSync(containerId, command, seconds);
+  return { ok: exitCode === 0, output: `${stdout}${stderr}`.slice(0, maxOutput) };
+}
+
+function probeTcp(host: string, port: number, seconds: number): Promise<ProbeOutcome> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port, timeout: seconds * 1000 });
+    const end = (outcome: ProbeOutcome): void => {
+      socket.destroy();
+      resolve(outcome);
+    };
+    socket.once('connect', () => end({ ok: true, output: '' }));
+    socket.once('timeout', () => end(failed(`dial tcp ${host}:${port}: i/o timeout`)));
+    socket.once('error', (error) => end(failed(`dial tcp ${host}:${port}: ${error.message}`)));
+  });
+}
+
+type HttpGet = NonNullable<Probe['httpGet']>;
+
+function probeHttp(get: HttpGet, port: number, seconds: number, podIP: string): Promise<ProbeOutcome> {
+  const secure = get.scheme === 'HTTPS';
+  const host = get.host === undefined || get.host === '' ? podIP : get.host;
+  const given = Object.fromEntries((get.httpHeaders ?? []).map(({ name, value }) => [name.toLowerCase(), value]));
+  const path = get.path === undefined || get.path === '' ? '/' : get.path.replace(/^(?!\/)/, '/');
+  const options = {
+    host,
+    port,
+    path,
+    agent: false as const,
+    headers: { 'user-agent': 'kube-probe/1.36', accept: '*/*', connection: 'close', ...given },
+    signal: AbortSignal.timeout(seconds * 1000),
+  };
+  return new Promise((resolve) => {
+    // The probe asks whether it answers, not who it is.
+    const request = secure ? httpsRequest({ ...options, rejectUnauthorized: false }) : httpRequest(options);
+    request.once('error', (error) =>
+      resolve(failed(`Get "${get.scheme?.toLowerCase() ?? 'http'}://${host}:${port}${path}": ${error.message}`)),
+    );
+    request.once('response', (response) => {
+      const code = response.statusCode ?? 0;
+      response.resume().once('error', () => undefined);
+      response.once('close', () => request.destroy());
+      resolve(
+        code >= 200 && code < 400 ? { ok: true, output: '' } : failed(`HTTP probe failed with statuscode: ${code}`),
+      );
+    });
+    request.end();
+  });
+}
+
+/** Never rejects: a probe that cannot be made has failed. */
+export async function runProbe(probe: Probe, target: ProbeTarget): Promise<ProbeOutcome> {
+  const seconds = Math.max(1, probe.timeoutSeconds ?? 1);
+  const { exec, httpGet, tcpSocket } = probe;
+  try {
+    if (exec !== undefined) return await probeExec(exec.command ?? [], seconds, target);
+    const wanted = httpGet?.port ?? tcpSocket?.port;
+    const port = wanted === undefined ? undefined : portOf(target.container, wanted);
+    if (port === undefined) return failed('the probe names no handler or port that is known');
+    if (httpGet !== undefined) return await probeHttp(httpGet, port, seconds, target.podIP);
+    return await probeTcp(tcpSocket?.host ?? target.podIP, port, seconds);
+  } catch (error) {
+    return failed(error instanceof Error ? error.message : String(error));
+  }
+}

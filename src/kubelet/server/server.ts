@@ -1,0 +1,158 @@
+/** The node's HTTPS API: logs, exec, pods, health. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:https';
+import type { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
+import type { Logger } from '../../api/logger.ts';
+import type { Pod } from '../../api/types.gen.ts';
+import type { RuntimeService } from '../../runtime/contract.ts';
+import { authorize, callerOf } from './authorize.ts';
+import { HttpError } from './errors.ts';
+import { createExecHandler, type ExecHandler } from './exec.ts';
+import { createContainerFinder, type ContainerPath } from './find-container.ts';
+import { serveLogs, type LogsOptions } from './logs.ts';
+
+export interface KubeletServerOptions {
+  readonly port: number;
+  /** Address to listen on; all when left out. */
+  readonly host?: string;
+  readonly tls: { readonly cert: string; readonly key: string; readonly clientCA: string };
+  readonly runtime: RuntimeService;
+  /** Pods of this node, as the API has them. */
+  readonly pods: () => readonly Pod[];
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}
+
+interface Target {
+  readonly route: string;
+  readonly path: ContainerPath | undefined;
+  readonly query: URLSearchParams;
+}
+
+const maxUrl = 64 * 1024;
+
+function targetOf(request: IncomingMessage): Target {
+  const url = request.url ?? '/';
+  if (url.length > maxUrl) throw new HttpError(414, 'URI too long');
+  try {
+    const { pathname, searchParams } = new URL(url, 'https://kubelet');
+    const [route = '', ...rest] = pathname.split('/').slice(1).map(decodeURIComponent);
+    const [namespace, pod, container] = rest;
+    const complete = rest.length === 3 && namespace !== undefined && pod !== undefined && container !== undefined;
+    return { route, path: complete ? { namespace, pod, container } : undefined, query: searchParams };
+  } catch {
+    throw new HttpError(400, 'the URL cannot be read');
+  }
+}
+
+function sendText(response: ServerResponse, code: number, text: string, type = 'text/plain'): void {
+  response.writeHead(code, { 'content-type': type, 'content-length': Buffer.byteLength(text) }).end(text);
+}
+
+class KubeletServer {
+  readonly #options: KubeletServerOptions;
+  readonly #logs: LogsOptions;
+  readonly #exec: ExecHandler;
+  readonly server: Server;
+
+  constructor(options: KubeletServerOptions) {
+    this.#options = options;
+    const { tls, runtime, pods, logger } = options;
+    const finder = createContainerFinder(pods, runtime);
+    this.#exec = createExecHandler({ runtime, finder, logger });
+    const listeners = new Map<string, Set<() => void>>();
+    runtime.onEvent(({ id }) => listeners.get(id)?.forEach((wake) => wake()));
+    const onContainerChange = (id: string, wake: () => void): (() => void) => {
+      const own = listeners.get(id) ?? new Set();
+      listeners.set(id, own.add(wake));
+      return () => void (own.delete(wake) && own.size === 0 && listeners.delete(id));
+    };
+    this.#logs = { runtime, finder, onContainerChange };
+    this.server = createServer({
+      cert: tls.cert,
+      key: tls.key,
+      ca: tls.clientCA,
+      requestCert: true,
+      // Answered with 401 instead of a broken handshake.
+      rejectUnauthorized: false,
+      minVersion: 'TLSv1.2',
+      maxHeaderSize: maxUrl + 16 * 1024,
+      headersTimeout: 10_000,
+      requestTimeout: 30_000,
+      handshakeTimeout: 10_000,
+    });
+    this.server.maxConnections = 1_000;
+    this.server.on('request', (request, response) => void this.#answer(request, response));
+    this.server.on('upgrade', (request, socket, head) => void this.#upgrade(request, socket, head));
+  }
+
+  close(): void {
+    this.#exec.close();
+    this.server.close();
+    this.server.closeAllConnections();
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      authorize(callerOf(request.socket as TLSSocket));
+      request.resume();
+      await this.#route(request, response);
+    } catch (error) {
+      this.#fail(error, (code, text) => {
+        if (response.headersSent) response.destroy();
+        else sendText(response, code, text);
+      });
+    }
+  }
+
+  async #route(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { route, path, query } = targetOf(request);
+    if (request.method !== 'GET') throw new HttpError(405, 'method not allowed');
+    if (route === 'healthz') return sendText(response, 200, 'ok');
+    if (route === 'pods') {
+      const list = { kind: 'PodList', apiVersion: 'v1', metadata: {}, items: this.#options.pods() };
+      return sendText(response, 200, JSON.stringify(list), 'application/json');
+    }
+    if (route === 'containerLogs' && path !== undefined) return serveLogs(this.#logs, path, query, response);
+    if (route === 'exec' && path !== undefined) throw new HttpError(400, 'exec needs a WebSocket (Upgrade: websocket)');
+    throw new HttpError(404, '404 page not found');
+  }
+
+  async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    socket.on('error', () => socket.destroy());
+    try {
+      authorize(callerOf(request.socket as TLSSocket));
+      const { route, path, query } = targetOf(request);
+      if (route !== 'exec' || path === undefined) throw new HttpError(404, '404 page not found');
+      await this.#exec.upgrade(path, query, request, socket, head);
+    } catch (error) {
+      this.#fail(error, (code, text) => {
+        const length = Buffer.byteLength(text);
+        socket.end(
+          `HTTP/1.1 ${code} Refused\r\nContent-Type: text/plain\r\nContent-Length: ${length}\r\nConnection: close\r\n\r\n${text}`,
+        );
+      });
+    }
+  }
+
+  #fail(error: unknown, answer: (code: number, text: string) => void): void {
+    if (error instanceof HttpError) return answer(error.code, error.message);
+    this.#options.logger.error('a request failed', { error });
+    answer(500, 'internal error');
+  }
+}
+
+/** Resolves with the port once it is listened on; closed by `signal`. Rejects when the address is taken. */
+export async function startKubeletServer(options: KubeletServerOptions): Promise<{ readonly port: number }> {
+  const kubelet = new KubeletServer(options);
+  const { server } = kubelet;
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ port: options.port, ...(options.host === undefined ? {} : { host: options.host }) }, resolve);
+  });
+  server.on('error', (error) => options.logger.error('the server of the kubelet failed', { error }));
+  options.signal.addEventListener('abort', () => kubelet.close(), { once: true });
+  const address = server.address();
+  return { port: typeof address === 'object' && address !== null ? address.port : options.port };
+}
