@@ -61,9 +61,12 @@ export function startScript(config: LabConfig, machines: readonly Machine[], hos
     const boot = machinePlaces(config.name, machine.name).boot;
     return [`mkdir -p ${quote(group)}`, `start ${words(group, boot)} & boot${index}=$!`].join('\n');
   });
+  const above = [`${host.cgroupRoot}/podwire`, `${host.cgroupRoot}/podwire/${config.name}`];
   return [
     // A descriptor that a caller left open would otherwise live as long as the machines.
     'for fd in /proc/$$/fd/*; do fd=${fd##*/}; if [ "$fd" -gt 2 ]; then eval "exec $fd>&-"; fi; done',
+    words('mkdir', '-p', ...above),
+    handDown(...above),
     `start() { exec sh -c 'echo $$ > "$1/cgroup.procs"; exec unshare --net --mount --uts --ipc --cgroup sh -eu "$2"' sh "$1" "$2"; }`,
     ...lines,
     ...machines.map((_, index) => `wait $boot${index}`),
@@ -91,7 +94,7 @@ function network(config: LabConfig, machine: Machine): string {
   const { switchNetns } = kernelNames(config.name);
   return [
     `echo ${quote(machine.name)} > /proc/sys/kernel/hostname`,
-    `nsenter --net=/run/netns/${switchNetns} ip link add ${machine.name} up master switch type veth peer name eth0 netns $$`,
+    `nsenter --net=/run/netns/${switchNetns} ip link add ${machine.name} up master switch type veth peer name eth0 address ${linkAddress(machine)} netns $$`,
     'umount -R /run/netns # this copy would keep the switches of other labs alive',
     withInput('ip -batch -', [
       'link set lo up',
@@ -101,6 +104,12 @@ function network(config: LabConfig, machine: Machine): string {
     ]),
     'echo 1 > /proc/sys/net/ipv4/ip_forward',
   ].join('\n');
+}
+
+/** The same at every start: others remember it for half a minute, and would speak to a machine that is no more. */
+function linkAddress(machine: Machine): string {
+  const bytes = machine.address.split('.').map((byte) => Number(byte).toString(16).padStart(2, '0'));
+  return ['02', '70', ...bytes].join(':');
 }
 
 /**
@@ -114,8 +123,7 @@ function mounts(config: LabConfig, machine: Machine, host: HostFacts): string {
     'mount --make-rshared /',
     'mkdir /sys/fs/cgroup/init /sys/fs/cgroup/system',
     'echo $$ > /sys/fs/cgroup/init/cgroup.procs',
-    'read -r controllers < /sys/fs/cgroup/cgroup.controllers || controllers=',
-    'for controller in $controllers; do echo "+$controller" > /sys/fs/cgroup/cgroup.subtree_control || true; done',
+    handDown('/sys/fs/cgroup'),
     'mkdir -p /run/netns /run/lock /run/podwire',
     words('cp', '-R', '-p', `${inside.machine}/service`, inside.services),
     // A resolv.conf of systemd-resolved points into /run, which is new and empty here.
@@ -140,6 +148,16 @@ export function fstab(config: LabConfig, machine: Machine, host: HostFacts): str
     bind(imageFolder, `${places.lib}/podwire/images`),
     `${places.lib} /var/lib none rbind 0 0`,
     '',
+  ].join('\n');
+}
+
+/** Lets the groups below this one have the controllers that it has. A kernel may refuse some of them. */
+function handDown(...groups: readonly string[]): string {
+  return [
+    `for group in ${words(...groups)}; do`,
+    '  read -r controllers < $group/cgroup.controllers || controllers=',
+    '  for controller in $controllers; do { echo "+$controller" > $group/cgroup.subtree_control; } 2> /dev/null || true; done',
+    'done',
   ].join('\n');
 }
 

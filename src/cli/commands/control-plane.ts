@@ -1,0 +1,44 @@
+import type { CommandModule } from 'yargs';
+
+export interface ControlPlaneArguments {
+  readonly 'state-dir': string;
+  readonly 'advertise-address': string;
+  readonly 'bind-address': string;
+  readonly 'secure-port': number;
+  readonly 'cluster-cidr': string;
+  readonly 'node-cidr-mask-size': number;
+  readonly 'service-cluster-ip-range': string;
+  readonly 'service-node-port-range': string;
+  readonly 'service-account-issuer': string;
+  readonly 'node-monitor-grace-period': number;
+}
+
+export const controlPlaneCommand: CommandModule<object, ControlPlaneArguments> = {
+  command: 'control-plane',
+  describe: 'store, API server, controllers and scheduler in one process',
+  builder: (cli) =>
+    cli.options({
+      'state-dir': {
+        type: 'string',
+        default: '/var/lib/podwire/control-plane',
+        describe: 'certificates and keys (made by whoever set it up), and the store',
+      },
+      'advertise-address': {
+        type: 'string',
+        demandOption: true,
+        describe: 'the address that nodes and pods reach it by',
+      },
+      'bind-address': { type: 'string', default: '0.0.0.0' },
+      'secure-port': { type: 'number', default: 6443 },
+      'cluster-cidr': { type: 'string', default: '10.45.0.0/16', describe: 'pods; each node gets a part' },
+      'node-cidr-mask-size': { type: 'number', default: 24, describe: 'prefix length of that part' },
+      'service-cluster-ip-range': { type: 'string', default: '10.46.0.0/16' },
+      'service-node-port-range': { type: 'string', default: '30000-32767' },
+      'service-account-issuer': { type: 'string', default: 'https://kubernetes.default.svc.cluster.local' },
+      'node-monitor-grace-period': { type: 'number', default: 40, describe: 'seconds without a sign of life' },
+    }),
+  handler: async (argv) => {
+    const { runControlPlane } = await import('../control-plane.ts');
+    await runControlPlane(argv);
+  },
+};

@@ -1,0 +1,78 @@
+/** Puts the control plane together: one process, one store, and everything else as clients of the API over loopback. */
+import { readFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import type { ApiClient } from '../api/client.ts';
+import { createEventRecorder } from '../api/event-recorder.ts';
+import { createApiClient } from '../api/http-client.ts';
+import { parseKubeconfig } from '../api/kubeconfig.ts';
+import { createLogger, type Logger } from '../api/logger.ts';
+import { createInformerFactory } from '../api/shared-informers.ts';
+import { startApiServer } from '../apiserver/index.ts';
+import { startControllers } from '../controllers/index.ts';
+import { startScheduler } from '../scheduler/index.ts';
+import { openEmbeddedStore } from '../store/embedded/index.ts';
+import type { ControlPlaneArguments } from './commands/control-plane.ts';
+import { shutdownSignal } from './shutdown.ts';
+
+/** Runs until SIGTERM. Rejects when a file is missing or the port is taken. */
+export async function runControlPlane(argv: ControlPlaneArguments): Promise<void> {
+  const signal = shutdownSignal();
+  const logger = createLogger((line) => process.stdout.write(line));
+  const folder = argv['state-dir'];
+  const file = (name: string): string => readFileSync(join(folder, name), 'utf8');
+  const store = await openEmbeddedStore({ path: join(folder, 'store'), logger });
+  const server = await startApiServer({
+    store,
+    listen: { host: argv['bind-address'], port: argv['secure-port'] },
+    tls: { cert: file('apiserver.crt'), key: file('apiserver.key'), clientCA: file('ca.crt') },
+    serviceAccountKey: {
+      publicPem: file('sa.pub'),
+      privatePem: file('sa.key'),
+      issuer: argv['service-account-issuer'],
+    },
+    serviceCIDR: argv['service-cluster-ip-range'],
+    nodePortRange: argv['service-node-port-range'],
+    kubeletClient: {
+      cert: file('apiserver-kubelet-client.crt'),
+      key: file('apiserver-kubelet-client.key'),
+      ca: file('ca.crt'),
+    },
+    advertiseAddress: argv['advertise-address'],
+    logger,
+  });
+  logger.info('API server listens', { port: server.port });
+  const clients = startClients(argv, { file, logger, signal });
+  if (!signal.aborted) await once(signal, 'abort');
+  for (const client of clients) client.close();
+  await server.close();
+  await store.close();
+  process.exit(0);
+}
+
+interface Parts {
+  readonly file: (name: string) => string;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}
+
+/** Controllers and scheduler sign in as Kubernetes' own users, each with informers of its own. */
+function startClients(argv: ControlPlaneArguments, { file, logger, signal }: Parts): ApiClient[] {
+  const connect = (name: string) => {
+    const own = logger.with({ component: name });
+    const client = createApiClient(parseKubeconfig(file(`${name}.kubeconfig`)));
+    return { client, logger: own, signal, informers: createInformerFactory(client, { logger: own, signal }) };
+  };
+  const controllers = connect('controller-manager');
+  startControllers({
+    ...controllers,
+    podCIDR: argv['cluster-cidr'],
+    nodeCIDRMaskSize: argv['node-cidr-mask-size'],
+    nodeMonitorGracePeriodMs: argv['node-monitor-grace-period'] * 1000,
+    rootCA: file('ca.crt'),
+  });
+  const scheduler = connect('scheduler');
+  const events = createEventRecorder(scheduler.client, { component: 'default-scheduler', logger: scheduler.logger });
+  startScheduler({ ...scheduler, events });
+  return [controllers.client, scheduler.client];
+}

@@ -1,0 +1,22 @@
+/** What a person reads when a command fails. */
+import { CommandError } from '../kernel/exec.ts';
+import { LabError } from '../lab/index.ts';
+
+/** Something to be corrected in the command itself. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+/** A message for expected failures; for the others the stack as well, since they are ours to mend. */
+export function explain(error: unknown): string {
+  if (error instanceof LabError || error instanceof UsageError || error instanceof CommandError) return error.message;
+  if (!(error instanceof Error)) return String(error);
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === 'EACCES' || code === 'EPERM') return `${error.message} (only root may: sudo)`;
+  return error.stack ?? error.message;
+}
+
+/** 2 for a command that was typed wrong, 1 for all else. */
+export function exitCodeOf(error: unknown): number {
+  return error instanceof UsageError ? 2 : 1;
+}

@@ -1,0 +1,34 @@
+/** What `up` needs of the machine it runs on. */
+import { preflight } from '../kernel/preflight.ts';
+import type { Exec } from '../kernel/exec.ts';
+import { LabError, type LabConfig } from '../lab/index.ts';
+
+const programs = {
+  bash: 'bash',
+  ip: 'iproute2',
+  'iptables-restore': 'iptables',
+  'iptables-save': 'iptables',
+  conntrack: 'conntrack',
+  conmon: 'conmon',
+  crun: 'crun',
+  catatonit: 'catatonit',
+  busybox: 'busybox-static',
+  's6-svscan': 's6',
+  's6-log': 's6',
+  unshare: 'util-linux',
+  nsenter: 'util-linux',
+  mount: 'mount',
+} as const;
+
+/** Rejects with a LabError that has one line for each thing missing. Nothing has been changed then. */
+export async function checkHost(exec: Exec, config: LabConfig): Promise<void> {
+  const problems = await preflight(exec, {
+    programs,
+    ranges: { 'node-cidr': config.nodeCIDR, 'pod-cidr': config.podCIDR, 'service-cidr': config.serviceCIDR },
+    ownLink: `pw-${config.name}`,
+    inotifyInstances: 8 * (config.nodes.length + 1),
+  });
+  if (problems.length === 0) return;
+  const lines = problems.map(({ what, remedy }) => `  - ${what}: ${remedy}`);
+  throw new LabError(`this machine is not ready for a lab (nothing was changed):\n${lines.join('\n')}`);
+}

@@ -1,0 +1,54 @@
+/** The command line: a list of commands, one file each. */
+import yargs from 'yargs';
+import { agentCommand } from './commands/agent.ts';
+import { controlPlaneCommand } from './commands/control-plane.ts';
+import { downCommand } from './commands/down.ts';
+import { dumpCommand } from './commands/dump.ts';
+import { imageCommand } from './commands/image.ts';
+import { kubeconfigCommand } from './commands/kubeconfig.ts';
+import { kubectlCommand, runKubectl } from './commands/kubectl.ts';
+import { nodeCommand } from './commands/node.ts';
+import { statusCommand } from './commands/status.ts';
+import { stopCommand } from './commands/stop.ts';
+import { upCommand } from './commands/up.ts';
+import { register } from './register.ts';
+import { exitCodeOf, explain, UsageError } from './errors.ts';
+
+const commands = [
+  upCommand,
+  statusCommand,
+  stopCommand,
+  downCommand,
+  kubectlCommand,
+  kubeconfigCommand,
+  nodeCommand,
+  imageCommand,
+  dumpCommand,
+  agentCommand,
+  controlPlaneCommand,
+];
+
+async function main(args: readonly string[]): Promise<void> {
+  process.umask(0o022); // folders of containers must be readable for their users, whatever the caller's shell says
+  if (args[0] === 'kubectl' && args[1] !== '--help') return runKubectl(args.slice(1));
+  const cli = register(yargs([...args]), commands)
+    .scriptName('podwire')
+    .usage('$0 COMMAND: a Kubernetes cluster on real Linux networking, on this machine')
+    .demandCommand(1, 'Which command? podwire --help lists them.')
+    .parserConfiguration({ 'populate--': true, 'camel-case-expansion': true })
+    .strict()
+    .locale('en')
+    .version(false)
+    .wrap(Math.min(120, process.stdout.columns ?? 120))
+    .fail((message, error) => {
+      throw error ?? new UsageError(`${message} (podwire --help, podwire COMMAND --help)`);
+    });
+  await cli.parseAsync();
+}
+
+try {
+  await main(process.argv.slice(2));
+} catch (error) {
+  process.stderr.write(`podwire: ${explain(error)}\n`);
+  process.exitCode = exitCodeOf(error);
+}

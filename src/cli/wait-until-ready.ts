@@ -1,0 +1,58 @@
+/** The wait at the end of `up`, and what to say when it is in vain. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ApiClient } from '../api/client.ts';
+import { LabError, machinePlaces, waitForNodes, type Lab, type LabConfig } from '../lab/index.ts';
+import type { Stages } from './stages.ts';
+
+const limitMs = 60_000;
+const lookMs = 500;
+
+export interface ReadyOptions {
+  readonly lab: Lab;
+  readonly config: LabConfig;
+  readonly client: ApiClient;
+  readonly stages: Stages;
+}
+
+/** Rejects with a LabError that shows the end of a log: of a machine that died, or of a node that does not become Ready. */
+export async function waitUntilReady({ lab, config, client, stages }: ReadyOptions): Promise<void> {
+  const wait = new AbortController();
+  let dead: string | undefined;
+  const look = async (): Promise<void> => {
+    dead = (await lab.status())?.machines.find(({ state }) => state !== 'running')?.name;
+    if (dead !== undefined) wait.abort();
+  };
+  const timer = setInterval(() => void look().catch(() => undefined), lookMs);
+  const limit = setTimeout(() => wait.abort(), limitMs);
+  try {
+    const missing = await waitForNodes(client, config.nodes, {
+      signal: wait.signal,
+      onAnswer: () => stages.mark('API server answers'),
+      onReady: (node) => stages.mark(`${node} Ready`),
+    });
+    const blame = dead ?? missing[0];
+    if (blame !== undefined) throw new LabError(await explainMissing(config, blame, dead !== undefined));
+  } finally {
+    clearInterval(timer);
+    clearTimeout(limit);
+    client.close();
+  }
+}
+
+async function explainMissing(config: LabConfig, machine: string, isDead: boolean): Promise<string> {
+  const { log } = machinePlaces(config.name, machine);
+  const what = isDead ? `${machine} died` : `${machine} is not Ready after ${limitMs / 1000} s`;
+  const tails = await Promise.all([
+    tail(join(log, 'podwire', 'agent', 'current')),
+    tail(join(machinePlaces(config.name, 'control-plane').log, 'podwire', 'control-plane', 'current')),
+    tail(join(log, 'podwire', 'console.log')),
+  ]);
+  const shown = tails.filter((text) => text !== '').join('\n');
+  return `${what}. The ends of its logs:\n${shown}\nMore: podwire node logs ${machine} --name ${config.name}`;
+}
+
+async function tail(path: string): Promise<string> {
+  const lines = (await readFile(path, 'utf8').catch(() => '')).trimEnd().split('\n').slice(-8);
+  return lines.join('\n') === '' ? '' : [`--- ${path}`, ...lines].join('\n');
+}

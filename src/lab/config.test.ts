@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { checkConfig, defaultConfig, LabError, machinesOf, nextNode, nodeNames, type LabConfig } from './config.ts';
+import { quote, withInput } from './shell.ts';
+
+const config = (change: Partial<LabConfig>): LabConfig => ({ ...defaultConfig, nodes: nodeNames(3), ...change });
+
+test('the machines of the default lab have the addresses everybody knows', () => {
+  assert.deepEqual(
+    machinesOf(config({})).map(({ name, address }) => `${name} ${address}`),
+    ['control-plane 10.44.0.2', 'node1 10.44.0.11', 'node2 10.44.0.12', 'node3 10.44.0.13'],
+  );
+});
+
+test('a node keeps its address when one before it goes', () => {
+  assert.deepEqual(
+    machinesOf(config({ nodes: ['node3'] })).map(({ address }) => address),
+    ['10.44.0.2', '10.44.0.13'],
+  );
+  assert.equal(nextNode(config({ nodes: ['node1', 'node3'] })), 'node2');
+});
+
+for (const [what, change, message] of [
+  ['a name that is too long for a link', { name: 'a234567890123' }, /--name a234567890123/],
+  ['a name that is a path', { name: '../x' }, /--name/],
+  ['a name with a space', { name: 'a b' }, /--name/],
+  ['a node that is no node', { nodes: ['web'] }, /web is not a name of a node/],
+  ['a range that is none', { podCIDR: '10.45.0.0' }, /10\.45\.0\.0 is not an address range/],
+  ['ranges that overlap', { serviceCIDR: '10.45.8.0/24' }, /10\.45\.0\.0\/16 and 10\.45\.8\.0\/24 overlap/],
+  ['a switch too small', { nodeCIDR: '10.44.0.0/29' }, /10\.44\.0\.0\/29 has no room/],
+] as const)
+  test(`${what} is refused by name`, () => {
+    assert.throws(
+      () => checkConfig(config(change)),
+      (error) => error instanceof LabError && message.test(error.message),
+    );
+  });
+
+test('a word stays one word whatever is in it', () => {
+  assert.equal(quote('/a/b-c_d.e:f=g,h+i@j%k'), '/a/b-c_d.e:f=g,h+i@j%k');
+  assert.equal(quote("it's $(x) `y` \n"), "'it'\\''s $(x) `y` \n'");
+  assert.equal(quote(''), "''");
+  assert.equal(withInput('cat', ['$x']), "cat <<'END'\n$x\nEND");
+});

@@ -1,0 +1,23 @@
+# end-machine control-plane: the lab ends
+echo 1 > /sys/fs/cgroup/podwire/podwire/control-plane/cgroup.kill
+
+# end-machine node1: the lab ends
+echo 1 > /sys/fs/cgroup/podwire/podwire/node1/cgroup.kill
+
+# end-machine node2: the lab ends
+echo 1 > /sys/fs/cgroup/podwire/podwire/node2/cgroup.kill
+
+# clear-machine control-plane: the lab ends
+find /sys/fs/cgroup/podwire/podwire/control-plane -depth -type d -exec rmdir {} +
+
+# clear-machine node1: the lab ends
+find /sys/fs/cgroup/podwire/podwire/node1 -depth -type d -exec rmdir {} +
+
+# clear-machine node2: the lab ends
+find /sys/fs/cgroup/podwire/podwire/node2 -depth -type d -exec rmdir {} +
+
+# remove-switch: the lab ends
+ip -force -batch - <<'END'
+link delete pw-podwire
+netns delete podwire-switch
+END

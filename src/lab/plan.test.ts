@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { defaultConfig, nodeNames, type LabConfig } from './config.ts';
+import type { MachineState, ObservedLab } from './observed.ts';
+import { planMachineRemoval, planMachineStart, planRemoval, planUp, renderPlan, type LabPlan } from './plan.ts';
+import { machineNamed } from './config.ts';
+
+const config: LabConfig = { ...defaultConfig, nodes: nodeNames(2) };
+const host = {
+  cgroupRoot: '/sys/fs/cgroup',
+  etc: { hosts: '/etc/hosts', 'resolv.conf': '/run/systemd/resolve/stub-resolv.conf' },
+};
+
+function observed(state: ObservedLab['switch'], machines: Record<string, MachineState> = {}): ObservedLab {
+  return {
+    switch: state,
+    hasNetns: state !== 'absent',
+    hasLink: state === 'whole',
+    machines: new Map(Object.entries(machines)),
+  };
+}
+
+const running = { 'control-plane': 'running', node1: 'running', node2: 'running' } as const;
+
+/** `kind machine,machine: reason` */
+const told = (plan: LabPlan): string[] =>
+  plan.map((step) => {
+    const who = step.kind === 'start-machines' ? step.machines.map(({ name }) => name).join(',') : '';
+    return `${step.kind} ${'machine' in step ? step.machine : who}: ${step.reason}`;
+  });
+
+/** UPDATE_GOLDEN=1 writes the file anew; read the difference before it is committed. */
+function matchesGolden(name: string, text: string): void {
+  const path = join(import.meta.dirname, 'golden', name);
+  if (process.env['UPDATE_GOLDEN'] === '1') writeFileSync(path, text);
+  assert.equal(text, readFileSync(path, 'utf8'));
+}
+
+test('a dry run of a new lab of two nodes is this script', () => {
+  matchesGolden('up.sh', renderPlan(planUp(config, observed('absent')), config, host));
+});
+
+test('a dry run of down is this script', () => {
+  matchesGolden('down.sh', renderPlan(planRemoval(observed('whole', running), false), config, host));
+});
+
+test('a lab that stands needs nothing', () => {
+  assert.deepEqual(planUp(config, observed('whole', running)), []);
+  assert.deepEqual(planRemoval(observed('absent'), true), []);
+});
+
+test('a dead machine is cleared away and started, the others are left alone', () => {
+  assert.deepEqual(told(planUp(config, observed('whole', { ...running, node2: 'dead' }))), [
+    'clear-machine node2: what a dead machine left',
+    'start-machines node2: not running',
+  ]);
+});
+
+test('without its switch no machine can go on: all are ended and started anew', () => {
+  assert.deepEqual(told(planUp(config, observed('partial', { 'control-plane': 'running', node1: 'dead' }))), [
+    'end-machine control-plane: its switch is gone',
+    'clear-machine control-plane: what a dead machine left',
+    'clear-machine node1: what a dead machine left',
+    'remove-switch : it is incomplete',
+    'make-switch : there is none',
+    'start-machines control-plane,node1,node2: not running',
+  ]);
+});
+
+test('a machine that the config does not know is ended', () => {
+  assert.deepEqual(told(planUp(config, observed('whole', { ...running, node7: 'running' }))), [
+    'end-machine node7: no machine of this lab has this name',
+    'clear-machine node7: what a dead machine left',
+  ]);
+});
+
+test('removal ends what runs, clears what is dead, and takes the switch last', () => {
+  assert.deepEqual(told(planRemoval(observed('whole', { node1: 'running', node2: 'dead' }), true)), [
+    'end-machine node1: the lab ends',
+    'clear-machine node1: the lab ends',
+    'clear-machine node2: the lab ends',
+    'remove-switch : the lab ends',
+  ]);
+});
+
+test('one machine goes off and on', () => {
+  const whole = observed('whole', running);
+  assert.deepEqual(told(planMachineRemoval(whole, 'node1', true)), [
+    'end-machine node1: asked for',
+    'clear-machine node1: asked for',
+  ]);
+  assert.deepEqual(planMachineRemoval(observed('whole'), 'node1', true), []);
+  assert.deepEqual(planMachineStart(machineNamed(config, 'node1'), whole), []);
+  assert.deepEqual(told(planMachineStart(machineNamed(config, 'node1'), observed('whole'))), [
+    'start-machines node1: asked for',
+  ]);
+});
