@@ -79,8 +79,9 @@ class BridgeNetwork implements NodeNetwork {
     const commit = (): Promise<void> => this.#commit();
     const loop = createCommitLoop({ name: 'pod network', commit, logger: this.#logger, signal });
     const follow = (): void => {
-      const stop = this.#nodes.onChange(({ object, previous }) => {
-        if (previous === undefined || nodePart(object, family) !== nodePart(previous, family)) loop.request();
+      const stop = this.#nodes.onChange(({ type, object, previous }) => {
+        if (type !== 'updated' || previous === undefined || nodePart(object, family) !== nodePart(previous, family))
+          loop.request();
       });
       signal.addEventListener('abort', stop, { once: true });
       loop.request();

@@ -6,6 +6,8 @@ import type { PodIdentity } from './contract.ts';
 export const bridgeName = 'pw0';
 /** The `proto` number of our routes; not one of /etc/iproute2/rt_protos. */
 export const routeProtocol = 78;
+/** The link group of ours that links are in for the moment in which they go. */
+export const doomedGroup = 787_878;
 /** The name of a pod's link inside its namespace. */
 export const podInterface = 'eth0';
 

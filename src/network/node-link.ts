@@ -47,6 +47,7 @@ export class NodeLink {
   readonly #writer: RuleWriter;
   #wanted: Wanted | undefined;
   #triedModule = false;
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(options: NodeLinkOptions) {
     this.#options = options;
@@ -68,8 +69,12 @@ export class NodeLink {
 
   /** Brings the kernel to what is wanted. `missing`: what will not work and why, in words. */
   async sync(podCIDR: string, peers: readonly Peer[]): Promise<{ mtu: number; missing: readonly string[] }> {
-    this.#wanted = { podCIDR, peers };
-    const { mtu, changes, missing } = await this.#bring(this.#wanted, 'sync');
+    const wanted = { podCIDR, peers };
+    const { mtu, changes, missing } = await this.#inTurn(async () => {
+      const result = await this.#bring(wanted, 'sync');
+      this.#wanted = wanted;
+      return result;
+    });
     if (changes.length > 0)
       this.#options.logger.info('pod network written', { plan: printChanges(changes.slice(0, 30)) });
     return { mtu, missing };
@@ -77,9 +82,19 @@ export class NodeLink {
 
   /** The same with the rules read anew; what comes back says what had to be put right, empty when nothing. */
   async audit(): Promise<string> {
-    if (this.#wanted === undefined) return '';
-    const { changes } = await this.#bring(this.#wanted, 'audit');
-    return printChanges(changes);
+    return this.#inTurn(async () => {
+      // Against what was written last: a change of the API that waits for its commit is nobody's interference.
+      if (this.#wanted === undefined) return '';
+      const { changes } = await this.#bring(this.#wanted, 'audit');
+      return printChanges(changes);
+    });
+  }
+
+  /** A sync and an audit never overlap. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(work, work);
+    this.#turn = result.catch(() => undefined);
+    return result;
   }
 
   async #bring(
@@ -106,13 +121,18 @@ export class NodeLink {
     const nodes = [{ node: nodeName, ip: nodeIP }, ...others];
     const ruleChanges = await this.#writer[how](networkRules({ family, clusterCIDR, podCIDR, nodes }));
     const failures = await runIpBatch(exec, plan.lines);
-    if (failures.length > 0) throw new IpBatchError('pod network of the node', failures);
-    const missing = observed.settings.has(bridgeNetfilterSetting)
-      ? []
-      : [
-          'kernel module br_netfilter is missing: a Service answered by a pod of the same node will not work; modprobe br_netfilter',
-        ];
-    return { mtu, changes: [...plan.changes, ...ruleChanges], missing };
+    // One node that cannot be reached (another segment) must not hold up the rest.
+    const routeFailures = failures.filter(({ line }) => line.startsWith('route '));
+    if (failures.length > routeFailures.length) throw new IpBatchError('pod network of the node', failures);
+    const failed = new Set(failures.map(({ index }) => index));
+    return {
+      mtu,
+      changes: [...plan.changes, ...ruleChanges, ...plan.steps.filter((_, index) => !failed.has(index))],
+      missing: [
+        ...(observed.settings.has(bridgeNetfilterSetting) ? [] : [bridgeNetfilterMissing]),
+        ...routeFailures.map(({ line, message }) => `cannot set "${line}": ${message}`),
+      ],
+    };
   }
 
   async #observe(): Promise<ObservedNode> {

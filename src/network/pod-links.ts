@@ -2,14 +2,22 @@
 import type { Logger } from '../api/logger.ts';
 import { printChanges } from '../kernel/change.ts';
 import type { Exec } from '../kernel/exec.ts';
+import { createGatherer } from '../kernel/gather.ts';
 import { createIpBatcher } from '../kernel/ip-batcher.ts';
 import { IpBatchError, isExists, isMissing, readLinks, runIpBatch, type BatchFailure } from '../kernel/ip.ts';
 import { listNetns, netnsPath, netnsPids } from '../kernel/netns.ts';
 import type { AddressPool } from './address-pool.ts';
 import type { PodIdentity } from './contract.ts';
-import { createFlowSweeper } from './flows.ts';
-import { bridgeName, macOf, podAlias, podNames } from './names.ts';
-import { planAdoption, planPodSetUp, planPodTearDown, type AdoptedPod, type DesiredPod } from './plan-pod.ts';
+import { forgetFlowsOf } from './flows.ts';
+import { bridgeName, macOf, podAlias, podNames, type PodNames } from './names.ts';
+import {
+  planAdoption,
+  planPodSetUp,
+  planPodTearDown,
+  type AdoptedPod,
+  type DesiredPod,
+  type DoomedPod,
+} from './plan-pod.ts';
 
 /** What a pod's set-up needs to know of the node. */
 export interface PodGround {
@@ -23,8 +31,9 @@ interface PodRecord extends AdoptedPod {
   verified: boolean;
 }
 
-const netnsMissing = ({ line, message }: BatchFailure): boolean =>
-  line.startsWith('neigh delete') && /Invalid argument|No such/.test(message);
+/** Some kernels say so when the bridge or the entry is not there. */
+const isNoNeighbour = ({ line, message }: BatchFailure): boolean =>
+  line.startsWith('neigh delete') && message.includes('Invalid argument');
 
 export class PodLinks {
   readonly #exec: Exec;
@@ -33,13 +42,13 @@ export class PodLinks {
   /** The last piece of work of each pod: a set-up and a tear-down of one pod never overlap. */
   readonly #turns = new Map<string, Promise<unknown>>();
   readonly #batcher: ReturnType<typeof createIpBatcher>;
-  readonly #sweeper: ReturnType<typeof createFlowSweeper>;
+  readonly #takeAway: (pod: DoomedPod) => Promise<void>;
 
   constructor(exec: Exec, logger: Logger) {
     this.#exec = exec;
     this.#logger = logger;
     this.#batcher = createIpBatcher(exec);
-    this.#sweeper = createFlowSweeper(exec);
+    this.#takeAway = createGatherer((doomed) => this.#takeAllAway(doomed));
   }
 
   /** Every address in use. */
@@ -95,8 +104,10 @@ export class PodLinks {
     try {
       await this.#carryOut(desiredPod(record, ground), known !== undefined);
     } catch (error) {
+      // One that stood before we came is somebody's running pod: it stays, and the caller tries again.
+      if (known !== undefined) throw error;
       // Half a pod is worse than none: undo, then tell.
-      await this.#takeAway(names, [ip]).catch((left: unknown) =>
+      await this.#takeAway({ ...names, ips: [ip] }).catch((left: unknown) =>
         this.#logger.error('undo failed', { ...names, error: left }),
       );
       this.#records.delete(names.netns);
@@ -107,33 +118,32 @@ export class PodLinks {
     return record;
   }
 
-  async #carryOut(desired: DesiredPod, present: boolean): Promise<void> {
+  async #carryOut(desired: DesiredPod, present: boolean, again = false): Promise<void> {
     const plan = planPodSetUp(desired, { netns: present, link: present });
     const failures = await this.#batcher.run(plan.nodeLines);
     // What is there under our own name is a rest that nobody remembers: away with it, once.
-    if (failures.some(({ line, message }) => line.startsWith('netns add') && isExists({ message }))) {
-      await this.#takeAway(desired, [desired.ip]);
-      return this.#carryOut(desired, false);
+    if (!again && failures.some((failure) => isExists(failure))) {
+      await this.#takeAway({ netns: desired.netns, link: desired.link, ips: [desired.ip] });
+      return this.#carryOut(desired, false, true);
     }
     if (failures.length > 0) throw new IpBatchError(`setting up ${desired.pod}`, failures);
     const inside = await runIpBatch(this.#exec, plan.podLines, netnsPath(desired.netns));
     if (inside.length > 0) throw new IpBatchError(`setting up ${desired.pod} inside`, inside);
   }
 
-  async #takeAway(names: { netns: string; link: string }, ips: readonly string[]): Promise<void> {
-    const failures = await this.#batcher.run(planPodTearDown(names, ips, bridgeName));
-    const real = failures.filter((failure) => !isMissing(failure) && !netnsMissing(failure));
-    if (real.length > 0) throw new IpBatchError(`taking away ${names.netns}`, real);
+  async #takeAllAway(doomed: readonly DoomedPod[]): Promise<void> {
+    const failures = await this.#batcher.run(planPodTearDown(doomed, bridgeName));
+    const real = failures.filter((failure) => !isMissing(failure) && !isNoNeighbour(failure));
+    if (real.length > 0) throw new IpBatchError('taking pods away', real);
+    const ips = doomed.flatMap((pod) => pod.ips);
+    // A flow that stays would lead to whoever gets the address next; but a pod must go even without conntrack(8).
+    await forgetFlowsOf(this.#exec, ips).catch((error: unknown) => this.#logger.warn('flows stay', { ips, error }));
   }
 
-  async #tearDown(names: { netns: string; link: string }, release: (ip: string) => void): Promise<void> {
+  async #tearDown(names: PodNames, release: (ip: string) => void): Promise<void> {
     const ips = this.#records.get(names.netns)?.ips ?? [];
-    await this.#takeAway(names, ips);
-    for (const ip of ips) {
-      // A flow that stays would lead to whoever gets the address next; but a pod must go even without conntrack(8).
-      await this.#sweeper.forget(ip).catch((error: unknown) => this.#logger.warn('flows stay', { ip, error }));
-      release(ip);
-    }
+    await this.#takeAway({ ...names, ips });
+    for (const ip of ips) release(ip);
     this.#records.delete(names.netns);
   }
 

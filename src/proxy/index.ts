@@ -106,8 +106,8 @@ export async function startProxy(options: ProxyOptions): Promise<void> {
   await Promise.race([Promise.all([objects.services.synced, objects.slices.synced]), stopped]);
   if (signal.aborted) return;
   const stops = [
-    objects.services.onChange(({ object, previous }) => {
-      if (previous === undefined || servicePart(object) !== servicePart(previous)) loop.request();
+    objects.services.onChange(({ type, object, previous }) => {
+      if (type !== 'updated' || previous === undefined || servicePart(object) !== servicePart(previous)) loop.request();
     }),
     objects.slices.onChange(() => loop.request()),
   ];
