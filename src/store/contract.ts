@@ -50,6 +50,12 @@ export class RevisionCompacted extends Error {
 /** Writes resolve when they are durable (fsync); watches hear of them only then, in order of revision. */
 export interface Store {
   readonly revision: number;
+  /** The latest committed state, without waiting: for code that decides within one turn. */
+  readonly latest: {
+    get(key: string): StoredValue | undefined;
+    /** All keys with this prefix, in byte order. */
+    range(prefix: string): readonly StoredValue[];
+  };
   get(key: string): Promise<StoredValue | undefined>;
   /** Keys with this prefix in byte order; `startAfter` and `limit` page; `revision` reads an older snapshot if it is still there. */
   range(

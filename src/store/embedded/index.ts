@@ -57,6 +57,11 @@ class EmbeddedStore implements Store {
     return this.#state.revision;
   }
 
+  readonly latest: Store['latest'] = {
+    get: (key) => this.#state.get(key),
+    range: (prefix) => this.#state.range(prefix, undefined, Infinity).items,
+  };
+
   async get(key: string): Promise<StoredValue | undefined> {
     return this.#state.get(key);
   }

@@ -1,0 +1,44 @@
+/** Every path that is no resource, by name. */
+import { parseAccept } from '../http/accept.ts';
+import type { Registry } from '../storage/registry.ts';
+import { aggregated, aggregatedType, apiGroup, coreVersions, groupList, resourceList } from './groups.ts';
+import { serverVersion } from './version.ts';
+
+export interface Document {
+  readonly body: Buffer | object;
+  readonly contentType?: string;
+}
+
+/** Answers the document of a path; undefined when there is none. */
+export type Discovery = (pathname: string, accept: string | undefined) => Document | undefined;
+
+function wantsAggregated(accept: string | undefined): boolean {
+  const [first] = parseAccept(accept);
+  return first?.parameters['as'] === 'APIGroupDiscoveryList' && first.parameters['g'] === 'apidiscovery.k8s.io';
+}
+
+/** `serverAddress`: where clients reach this server, HOST:PORT. */
+export function createDiscovery(registry: Registry, serverAddress: string): Discovery {
+  const { groupVersions } = registry;
+  const documents = new Map<string, Document>([
+    ['/version', { body: serverVersion }],
+    ['/api', { body: coreVersions(serverAddress) }],
+    ['/apis', { body: groupList(groupVersions) }],
+  ]);
+  const together = new Map<string, Document>(
+    [true, false].map((core) => [
+      core ? '/api' : '/apis',
+      { body: aggregated(groupVersions, core), contentType: aggregatedType },
+    ]),
+  );
+  for (const each of groupVersions) {
+    const base = each.group === '' ? '/api' : `/apis/${each.group}`;
+    documents.set(`${base}/${each.version}`, { body: resourceList(each) });
+    if (each.group !== '') documents.set(base, { body: apiGroup(groupVersions, each.group) ?? {} });
+  }
+  documents.set('/', { body: { paths: ['/healthz', '/livez', '/readyz', ...documents.keys()].sort() } });
+  return (pathname, accept) => {
+    const path = pathname.length > 1 && pathname.endsWith('/') ? pathname.slice(0, -1) : pathname;
+    return (wantsAggregated(accept) ? together.get(path) : undefined) ?? documents.get(path);
+  };
+}

@@ -1,0 +1,144 @@
+/** One request's way: target → who → whether → handler → reply. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { apiError } from '../../api/errors.ts';
+import type { Authenticate } from '../authn/index.ts';
+import { refusalText, type Authorizer } from '../authz/index.ts';
+import type { Discovery } from '../discovery/index.ts';
+import { badRequest, methodNotAllowed, noSuchPath } from '../errors.ts';
+import type { Machinery } from '../machinery.ts';
+import type { ResourcePath, ResourceRequest, User, Verb } from '../request.ts';
+import type { ResourceRow, Subresource } from '../resource.ts';
+import { handlerOf } from '../routes.ts';
+import { forbiddenObject } from '../validation/refusal.ts';
+import { negotiate } from './accept.ts';
+import { contentTypeOf, readBody } from './body.ts';
+import { errorReply, sendReply, sendText } from './reply.ts';
+import { parseTarget, verbOf, type Target } from './target.ts';
+
+export interface ServeOptions {
+  readonly machinery: Machinery;
+  readonly authenticate: Authenticate;
+  readonly authorizer: Authorizer;
+  readonly discovery: Discovery;
+}
+
+/** Answered to anybody. */
+const healthPath = /^\/(healthz|livez|readyz)(\/[\w-]+)?$/;
+const publicPaths = new Set(['/version', '/version/']);
+
+/** Throws 403 unless the user may. */
+export function requirePermission(
+  authorizer: Authorizer,
+  user: User,
+  verb: string,
+  path: ResourcePath | undefined,
+  pathname: string,
+): void {
+  const { group = '', resource = '', subresource = '', namespace = '', name = '' } = path ?? {};
+  const nowhere = path === undefined ? { path: pathname } : {};
+  const attributes = { user, verb, group, resource, subresource, namespace, name, ...nowhere };
+  if (authorizer.authorize(attributes).allowed) return;
+  const text = refusalText(attributes);
+  if (path !== undefined) throw forbiddenObject({ group, resource }, name, text);
+  throw apiError({ code: 403, reason: 'Forbidden', message: `forbidden: ${text}`, details: {} });
+}
+
+function rowFor(machinery: Machinery, path: ResourcePath): ResourceRow {
+  const row = machinery.registry.find(path.group, path.version, path.resource);
+  if (row === undefined) throw noSuchPath();
+  if (path.subresource !== '' && !row.subresources.includes(path.subresource as Subresource)) throw noSuchPath();
+  if (!row.type.namespaced && path.namespace !== '' && path.resource !== 'namespaces') throw noSuchPath();
+  if (row.type.namespaced && path.namespace === '' && path.name !== '') throw noSuchPath();
+  return row;
+}
+
+function isDryRun(query: URLSearchParams): boolean {
+  const values = query.getAll('dryRun').filter((value) => value !== '');
+  if (values.some((value) => value !== 'All')) throw badRequest(`invalid dryRun value: ${values.join(',')}`);
+  return values.length > 0;
+}
+
+/** A request for a resource, ready for its handler. Throws 404, 400, 406. */
+export function resourceRequest(
+  machinery: Machinery,
+  request: IncomingMessage,
+  response: Pick<ServerResponse, 'appendHeader'>,
+  { target, path, verb, user }: { target: Target; path: ResourcePath; verb: Verb; user: User },
+): ResourceRequest {
+  return {
+    verb,
+    path,
+    row: rowFor(machinery, path),
+    query: target.query,
+    user,
+    representation: negotiate(request.headers.accept),
+    dryRun: isDryRun(target.query),
+    contentType: contentTypeOf(request.headers['content-type']),
+    body: () => readBody(request),
+    warn: (text) => response.appendHeader('warning', `299 - "${text.replace(/["\\]/g, '\\$&')}"`),
+  };
+}
+
+async function serveResource(
+  options: ServeOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+  { target, path, user }: { target: Target; path: ResourcePath; user: User },
+): Promise<void> {
+  const verb = verbOf(target, path);
+  if (verb === undefined) throw methodNotAllowed();
+  requirePermission(options.authorizer, user, verb, path, target.pathname);
+  const wanted = resourceRequest(options.machinery, request, response, { target, path, verb, user });
+  const handler = handlerOf(wanted);
+  if (handler === undefined) throw methodNotAllowed();
+  const reply = await handler(options.machinery, wanted, response);
+  if (reply !== undefined) sendReply(response, reply, wanted.representation.encoding);
+}
+
+function serveDocument(
+  { discovery }: ServeOptions,
+  target: Target,
+  request: IncomingMessage,
+  response: ServerResponse,
+): void {
+  const document = discovery(target.pathname, request.headers.accept);
+  if (document === undefined) throw noSuchPath();
+  if (target.method !== 'GET' && target.method !== 'HEAD') throw methodNotAllowed();
+  sendReply(response, { code: 200, body: document.body }, 'json', document.contentType);
+}
+
+async function answer(options: ServeOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const target = parseTarget(request.method ?? '', request.url ?? '');
+  if (target === undefined) throw badRequest('the path cannot be decoded');
+  if (healthPath.test(target.pathname)) {
+    sendText(response, 200, 'ok');
+    return;
+  }
+  if (publicPaths.has(target.pathname)) {
+    serveDocument(options, target, request, response);
+    return;
+  }
+  const user = options.authenticate(request);
+  const path = target.resource;
+  if (path !== undefined) {
+    await serveResource(options, request, response, { target, path, user });
+    return;
+  }
+  requirePermission(options.authorizer, user, target.method.toLowerCase(), undefined, target.pathname);
+  serveDocument(options, target, request, response);
+}
+
+/** Serves one request; never rejects. What went wrong inside is logged and answered with 500. */
+export async function serve(options: ServeOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  try {
+    await answer(options, request, response);
+  } catch (error) {
+    const reply = errorReply(error);
+    if (reply.code === 500)
+      options.machinery.logger.error('request failed', { method: request.method, url: request.url, error });
+    // A body that was not read cannot be told from the next request.
+    if (!request.complete) response.setHeader('connection', 'close');
+    if (response.headersSent) response.destroy();
+    else sendReply(response, reply);
+  }
+}

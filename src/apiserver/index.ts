@@ -1,0 +1,83 @@
+/** The API server: one store in, HTTPS out. The folder's README draws a request's way. */
+import type { Logger } from '../api/logger.ts';
+import type { KubeObject } from '../api/client.ts';
+import type { Store } from '../store/contract.ts';
+import { admit, admitDelete } from './admission/index.ts';
+import { createAuthenticator } from './authn/index.ts';
+import { createServiceAccountTokens, type ServiceAccountKey } from './authn/service-account-tokens.ts';
+import { createStaticAuthorizer } from './authz/index.ts';
+import { createDiscovery } from './discovery/index.ts';
+import { serve } from './http/serve.ts';
+import { startListener } from './http/server.ts';
+import type { Machinery } from './machinery.ts';
+import type { Admission, AdmissionOfDeletes, ResourceRow } from './resource.ts';
+import { resourceRows } from './resources/index.ts';
+import { createLookup } from './storage/lookup.ts';
+import { createRegistry } from './storage/registry.ts';
+
+export interface ApiServerOptions {
+  readonly store: Store;
+  /** Port 0: any free one. */
+  readonly listen: { readonly host: string; readonly port: number };
+  /** PEM texts. */
+  readonly tls: { readonly cert: string; readonly key: string; readonly clientCA: string };
+  readonly serviceAccountKey: ServiceAccountKey;
+  readonly serviceCIDR: string;
+  readonly nodePortRange: string;
+  /** How this server shows itself to kubelets, and the CA that signs theirs. PEM texts. */
+  readonly kubeletClient: { readonly cert: string; readonly key: string; readonly ca: string };
+  /** Where clients reach this server. */
+  readonly advertiseAddress: string;
+  readonly logger: Logger;
+}
+
+/** What tests may bring in place of the real rows. */
+export interface ApiServerParts {
+  readonly rows: readonly ResourceRow[];
+  readonly admit: Admission;
+  readonly admitDelete: AdmissionOfDeletes;
+}
+
+export interface ApiServer {
+  readonly port: number;
+  /** Ends all connections; the store stays open. */
+  close(): Promise<void>;
+}
+
+/** Lets every row take up again what its stored objects hold. */
+function restore({ store, registry }: Machinery): void {
+  for (const row of registry.groupVersions.flatMap(({ rows }) => rows)) {
+    const stored = row.strategy.restore === undefined ? [] : createLookup(store).list<KubeObject>(row.type);
+    row.strategy.restore?.(stored);
+  }
+}
+
+/** Starts a server of these rows. Rejects when the port cannot be had or a key cannot be used. */
+export async function startServerOf(parts: ApiServerParts, options: ApiServerOptions): Promise<ApiServer> {
+  const { store, logger } = options;
+  const { admit, admitDelete } = parts;
+  const now = (): Date => new Date();
+  const lookup = createLookup(store);
+  const registry = createRegistry(parts.rows);
+  const tokens = createServiceAccountTokens(options.serviceAccountKey, lookup, now);
+  const machinery: Machinery = { store, registry, lookup, admit, admitDelete, logger, now };
+  restore(machinery);
+  const serving = {
+    machinery,
+    authenticate: createAuthenticator(tokens, now),
+    authorizer: createStaticAuthorizer(),
+    discovery: createDiscovery(registry, `${options.advertiseAddress}:${options.listen.port}`),
+  };
+  return startListener({
+    listen: options.listen,
+    tls: options.tls,
+    logger,
+    onRequest: (request, response) => void serve(serving, request, response),
+    onUpgrade: (_request, socket) => socket.destroy(),
+  });
+}
+
+/** Starts the server with all resources. Rejects when the port cannot be had or an option is malformed. */
+export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
+  return startServerOf({ rows: resourceRows(options), admit, admitDelete }, options);
+}

@@ -1,0 +1,46 @@
+/** Which handler serves which verb of which (sub)resource. */
+import type { ServerResponse } from 'node:http';
+import { create } from './handlers/create.ts';
+import { deleteCollection } from './handlers/delete-collection.ts';
+import { deleteOne } from './handlers/delete.ts';
+import { get } from './handlers/get.ts';
+import { list } from './handlers/list.ts';
+import { patch } from './handlers/patch.ts';
+import { update } from './handlers/update.ts';
+import { watch } from './handlers/watch.ts';
+import type { Machinery } from './machinery.ts';
+import type { Reply, ResourceRequest, Verb } from './request.ts';
+import type { Subresource } from './resource.ts';
+
+/** Answers a reply, or writes the response itself and answers nothing. */
+export type Handler = (
+  machinery: Machinery,
+  request: ResourceRequest,
+  response: ServerResponse,
+) => Promise<Reply | undefined | void>;
+
+type Handlers = Readonly<Partial<Record<Verb, Handler>>>;
+
+const objects: Handlers = {
+  get,
+  list,
+  watch,
+  create,
+  update,
+  patch,
+  delete: deleteOne,
+  deletecollection: deleteCollection,
+};
+
+const subresources: Readonly<Partial<Record<Subresource, Handlers>>> = {
+  status: { get, update, patch },
+  finalize: { update },
+};
+
+/** The handler, or undefined when the method does not fit (405). */
+export function handlerOf({ verb, path }: Pick<ResourceRequest, 'verb' | 'path'>): Handler | undefined {
+  if (path.subresource !== '') return subresources[path.subresource as Subresource]?.[verb];
+  // POST has no name, everything else than a collection's verbs needs one.
+  const collection = verb === 'create' || verb === 'list' || verb === 'deletecollection' || verb === 'watch';
+  return collection === (path.name === '') || verb === 'watch' ? objects[verb] : undefined;
+}
