@@ -1,0 +1,276 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { isInvalid } from '../../api/errors.ts';
+import type { Service, ServiceSpec } from '../../api/types.gen.ts';
+import { createClusterIpPool } from '../allocators/cluster-ips.ts';
+import { createNodePortPool } from '../allocators/node-ports.ts';
+import type { ResourceRow } from '../resource.ts';
+import type { ServicePools } from './service/allocate.ts';
+import { serviceRow } from './services.ts';
+import { contextOf, create, update, type Written } from './testing.ts';
+
+const first = (): number => 0;
+
+function cluster(...cidrs: readonly string[]): { row: ResourceRow<Service>; pools: ServicePools } {
+  const prefixes = cidrs.length === 0 ? ['10.46.0.0/16'] : cidrs;
+  const pools = {
+    addresses: prefixes.map((cidr) => createClusterIpPool(cidr, first)),
+    ports: createNodePortPool({ from: 30_000, to: 32_767 }, first),
+  };
+  return { row: serviceRow(pools), pools };
+}
+
+function service(spec: ServiceSpec = {}): Service {
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'web', namespace: 'shop' },
+    spec: { selector: { app: 'web' }, ports: [{ port: 80 }], ...spec },
+  };
+}
+
+/** A create that came through. */
+function stored(row: ResourceRow<Service>, spec: ServiceSpec = {}): Service {
+  const written = create(row, service(spec));
+  assert.deepEqual(written.errors, []);
+  written.allocation?.commit();
+  return written.object;
+}
+
+/** An update that came through. */
+function changed(row: ResourceRow<Service>, old: Service, change: (spec: ServiceSpec) => void): Service {
+  const written = update(row, old, (copy) => change((copy.spec ??= {})));
+  assert.deepEqual(written.errors, []);
+  written.allocation?.commit();
+  return written.object;
+}
+
+const refusal = (says: string) => (error: unknown) => {
+  assert.ok(isInvalid(error));
+  assert.equal((error as Error).message, `Service "web" is invalid: ${says}`);
+  return true;
+};
+
+describe('a new Service gets what the API fills in', () => {
+  it('a ClusterIP Service that says nothing', () => {
+    assert.deepEqual(stored(cluster().row).spec, {
+      clusterIP: '10.46.1.1',
+      clusterIPs: ['10.46.1.1'],
+      internalTrafficPolicy: 'Cluster',
+      ipFamilies: ['IPv4'],
+      ipFamilyPolicy: 'SingleStack',
+      ports: [{ port: 80, protocol: 'TCP', targetPort: 80 }],
+      selector: { app: 'web' },
+      sessionAffinity: 'None',
+      type: 'ClusterIP',
+    });
+  });
+
+  it('a NodePort Service gets a port on the nodes and an external policy', () => {
+    const { spec } = stored(cluster().row, { type: 'NodePort' });
+    assert.equal(spec?.ports?.[0]?.nodePort, 30_086);
+    assert.equal(spec.externalTrafficPolicy, 'Cluster');
+  });
+
+  it('affinity to the client lasts three hours', () => {
+    const { spec } = stored(cluster().row, { sessionAffinity: 'ClientIP' });
+    assert.deepEqual(spec?.sessionAffinityConfig, { clientIP: { timeoutSeconds: 10_800 } });
+  });
+
+  it('headless with a selector has one family and no address', () => {
+    const { spec } = stored(cluster().row, { clusterIP: 'None' });
+    assert.deepEqual(
+      [spec?.clusterIP, spec?.clusterIPs, spec?.ipFamilies, spec?.ipFamilyPolicy],
+      ['None', ['None'], ['IPv4'], 'SingleStack'],
+    );
+  });
+
+  it('headless without a selector has both families, also in a cluster of one', () => {
+    const { spec } = stored(cluster().row, { clusterIP: 'None', selector: {} });
+    assert.deepEqual([spec?.ipFamilies, spec?.ipFamilyPolicy], [['IPv4', 'IPv6'], 'RequireDualStack']);
+  });
+
+  it('an ExternalName has neither address nor family nor policy', () => {
+    const { spec } = stored(cluster().row, { type: 'ExternalName', externalName: 'example.com' });
+    assert.deepEqual(
+      [spec?.clusterIP, spec?.ipFamilies, spec?.internalTrafficPolicy],
+      [undefined, undefined, undefined],
+    );
+  });
+
+  it('in a cluster of two families, one is given unless both are preferred', () => {
+    const { row } = cluster('10.46.0.0/16', 'fd00:46::/108');
+    assert.deepEqual(stored(row).spec?.clusterIPs, ['10.46.1.1']);
+    const dual = stored(row, { ipFamilyPolicy: 'PreferDualStack' }).spec;
+    assert.deepEqual(
+      [dual?.ipFamilies, dual?.clusterIPs],
+      [
+        ['IPv4', 'IPv6'],
+        ['10.46.1.2', 'fd00:46::101'],
+      ],
+    );
+  });
+
+  it('an address of the second family that is asked for makes it the family', () => {
+    const { row } = cluster('10.46.0.0/16', 'fd00:46::/108');
+    const { spec } = stored(row, { clusterIP: 'fd00:46::7' });
+    assert.deepEqual([spec?.ipFamilies, spec?.clusterIPs], [['IPv6'], ['fd00:46::7']]);
+  });
+});
+
+describe('addresses and ports are held for as long as they are used', () => {
+  it('an address that is asked for is taken, and refused to the next', () => {
+    const { row } = cluster();
+    assert.equal(stored(row, { clusterIP: '10.46.0.10' }).spec?.clusterIP, '10.46.0.10');
+    assert.throws(
+      () => create(row, service({ clusterIP: '10.46.0.10' })),
+      refusal(
+        'spec.clusterIPs: Invalid value: ["10.46.0.10"]: failed to allocate IP 10.46.0.10: provided IP is already allocated',
+      ),
+    );
+  });
+
+  it('an address outside of the cluster is refused with the range', () => {
+    assert.throws(
+      () => create(cluster().row, service({ clusterIP: '10.99.0.1' })),
+      refusal(
+        'spec.clusterIPs: Invalid value: ["10.99.0.1"]: failed to allocate IP 10.99.0.1: the provided IP (10.99.0.1) is not in the valid range. The range of valid IPs is 10.46.0.0/16',
+      ),
+    );
+  });
+
+  it('a refused port gives the address back', () => {
+    const { row, pools } = cluster();
+    const spec: ServiceSpec = { type: 'NodePort', ports: [{ port: 80, nodePort: 80 }] };
+    assert.throws(
+      () => create(row, service(spec)),
+      refusal(
+        'spec.ports[0].nodePort: Invalid value: 80: provided port is not in the valid range. The range of valid ports is 30000-32767',
+      ),
+    );
+    assert.equal(pools.addresses[0]?.has('10.46.1.1'), false);
+  });
+
+  it('a write that failed gives everything back', () => {
+    const { row, pools } = cluster();
+    create(row, service({ type: 'NodePort' })).allocation?.rollback();
+    assert.deepEqual([pools.addresses[0]?.has('10.46.1.1'), pools.ports.has(30_086)], [false, false]);
+  });
+
+  it('a dry run takes nothing, and still sees what is taken', () => {
+    const { row, pools } = cluster();
+    stored(row, { type: 'NodePort', ports: [{ port: 80, nodePort: 30_001 }] });
+    const dry = contextOf({ dryRun: true });
+    const written: Written<Service> = create(row, service({ type: 'NodePort' }), dry);
+    assert.deepEqual(
+      [written.object.spec?.clusterIP, written.object.spec?.ports?.[0]?.nodePort],
+      ['10.46.0.0', 30_000],
+    );
+    assert.equal(pools.ports.has(30_000), false);
+    assert.throws(
+      () => create(row, service({ type: 'NodePort', ports: [{ port: 80, nodePort: 30_001 }] }), dry),
+      refusal('spec.ports[0].nodePort: Invalid value: 30001: provided port is already allocated'),
+    );
+  });
+
+  it('TCP and UDP of one port share a port on the nodes', () => {
+    const { spec } = stored(cluster().row, {
+      type: 'NodePort',
+      ports: [
+        { name: 'dns', port: 53, protocol: 'UDP' },
+        { name: 'dns-tcp', port: 53, protocol: 'TCP' },
+      ],
+    });
+    assert.deepEqual(
+      spec?.ports?.map(({ nodePort }) => nodePort),
+      [30_086, 30_086],
+    );
+  });
+
+  it('a deleted Service gives everything back', () => {
+    const { row, pools } = cluster();
+    const old = stored(row, { type: 'NodePort' });
+    row.strategy.release?.(old);
+    assert.deepEqual([pools.addresses[0]?.has('10.46.1.1'), pools.ports.has(30_086)], [false, false]);
+  });
+
+  it('after a start the pools know what the stored Services hold', () => {
+    const old = stored(cluster().row, { type: 'NodePort' });
+    const { row, pools } = cluster();
+    row.strategy.restore?.([old]);
+    assert.deepEqual([pools.addresses[0]?.has('10.46.1.1'), pools.ports.has(30_086)], [true, true]);
+    assert.equal(stored(row).spec?.clusterIP, '10.46.1.2');
+  });
+});
+
+describe('a Service that changes its type', () => {
+  it('from ClusterIP to NodePort keeps its address and gets a port', () => {
+    const { row } = cluster();
+    const { spec } = changed(row, stored(row), (each) => (each.type = 'NodePort'));
+    assert.deepEqual([spec?.clusterIP, spec?.ports?.[0]?.nodePort], ['10.46.1.1', 30_086]);
+  });
+
+  it('from NodePort to ClusterIP gives its port back, though the author left it in', () => {
+    const { row, pools } = cluster();
+    const { spec } = changed(row, stored(row, { type: 'NodePort' }), (each) => (each.type = 'ClusterIP'));
+    assert.deepEqual([spec?.ports?.[0]?.nodePort, spec?.externalTrafficPolicy], [undefined, undefined]);
+    assert.equal(pools.ports.has(30_086), false);
+  });
+
+  it('to ExternalName gives everything back, and families go too', () => {
+    const { row, pools } = cluster();
+    const { spec } = changed(row, stored(row, { type: 'NodePort' }), (each) => {
+      each.type = 'ExternalName';
+      each.externalName = 'example.com';
+    });
+    assert.deepEqual([spec?.clusterIP, spec?.clusterIPs, spec?.ipFamilies], [undefined, undefined, undefined]);
+    assert.deepEqual([pools.addresses[0]?.has('10.46.1.1'), pools.ports.has(30_086)], [false, false]);
+  });
+
+  it('from ExternalName to ClusterIP gets an address', () => {
+    const { row } = cluster();
+    const old = stored(row, { type: 'ExternalName', externalName: 'example.com' });
+    const { spec } = changed(row, old, (each) => (each.type = 'ClusterIP'));
+    assert.deepEqual([spec?.clusterIP, spec?.ipFamilies], ['10.46.1.1', ['IPv4']]);
+  });
+
+  it('when the write fails, the old one still holds what it had', () => {
+    const { row, pools } = cluster();
+    const old = stored(row, { type: 'NodePort' });
+    update(row, old, (copy) => Object.assign(copy.spec ?? {}, { type: 'ClusterIP' })).allocation?.rollback();
+    assert.equal(pools.ports.has(30_086), true);
+  });
+});
+
+describe('a Service that changes otherwise', () => {
+  it('keeps address and port when the author leaves them out', () => {
+    const { row } = cluster();
+    const { spec } = changed(row, stored(row, { type: 'NodePort' }), (each) => {
+      delete each.clusterIP;
+      delete each.clusterIPs;
+      each.ports = [{ port: 81 }];
+    });
+    assert.deepEqual([spec?.clusterIPs, spec?.ports?.[0]?.nodePort], [['10.46.1.1'], 30_086]);
+  });
+
+  it('may change its port on the nodes, and the old one is free', () => {
+    const { row, pools } = cluster();
+    changed(row, stored(row, { type: 'NodePort' }), (each) => (each.ports = [{ port: 80, nodePort: 30_500 }]));
+    assert.deepEqual([pools.ports.has(30_086), pools.ports.has(30_500)], [false, true]);
+  });
+
+  it('may not change its address', () => {
+    const { row } = cluster();
+    const { errors } = update(row, stored(row), (copy) => Object.assign(copy.spec ?? {}, { clusterIP: '10.46.0.9' }));
+    assert.deepEqual(errors, ['spec.clusterIPs[0]: Invalid value: ["10.46.0.9"]: may not change once set']);
+  });
+
+  it('gets a second address when both families are asked for, and loses it when one is', () => {
+    const { row, pools } = cluster('10.46.0.0/16', 'fd00:46::/108');
+    const dual = changed(row, stored(row), (each) => (each.ipFamilyPolicy = 'RequireDualStack'));
+    assert.deepEqual(dual.spec?.clusterIPs, ['10.46.1.1', 'fd00:46::101']);
+    const single = changed(row, dual, (each) => (each.ipFamilyPolicy = 'SingleStack'));
+    assert.deepEqual(single.spec?.clusterIPs, ['10.46.1.1']);
+    assert.equal(pools.addresses[1]?.has('fd00:46::101'), false);
+  });
+});
