@@ -86,7 +86,11 @@ class Workers implements PodWorkers {
       if (!uids.has(sandbox.pod.uid)) this.#adoptOrphan(sandbox);
     }
     const audit = setInterval(() => void this.#audit(), auditMs);
-    signal.addEventListener('abort', () => clearInterval(audit), { once: true });
+    const end = (): void => {
+      clearInterval(audit);
+      this.#deps.prober.close();
+    };
+    signal.addEventListener('abort', end, { once: true });
   }
 
   active(): readonly Pod[] {

@@ -17,6 +17,8 @@ export interface Prober {
   /** The container is being killed: no more liveness and startup probes. */
   stop(containerId: string): void;
   drop(podUid: string): void;
+  /** Ends all probes. */
+  close(): void;
 }
 
 export interface ProberOptions {
@@ -99,6 +101,10 @@ class Probes implements Prober {
       for (const loop of Object.values(loops)) loop.stop();
     }
     this.#pods.delete(podUid);
+  }
+
+  close(): void {
+    for (const uid of [...this.#pods.keys()]) this.drop(uid);
   }
 
   #loops(containerId: string): Loops | undefined {

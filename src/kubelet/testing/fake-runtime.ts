@@ -159,7 +159,8 @@ class Fake implements FakeRuntime {
     if (container?.state !== 'running') return;
     this.calls.push(`kill ${this.#nameOf(container)} ${timeoutSeconds}s`);
     const slow = this.slowToStop.get(container.name) ?? 0;
-    await new Promise((resolve) => setTimeout(resolve, Math.min(slow, timeoutSeconds * 1000)));
+    // A stop that was overtaken by a shorter one keeps no test waiting.
+    await new Promise((resolve) => setTimeout(resolve, Math.min(slow, timeoutSeconds * 1000)).unref());
     this.#end(container, slow > timeoutSeconds * 1000 ? 137 : 143);
   }
 

@@ -1,0 +1,251 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, test } from 'node:test';
+import { configMaps, pods, services } from '../../api/resources.ts';
+import { createNodeOnFakes, pod, type NodeOnFakes } from '../testing/node-on-fakes.ts';
+
+let node: NodeOnFakes;
+
+beforeEach(async () => {
+  node = await createNodeOnFakes();
+});
+
+afterEach(() => node.close());
+
+test('a new pod runs and is node.told to be ready, with its addresses', async () => {
+  await node.start();
+  node.api.put(pods, pod('web'));
+  await node.until('ready', () => node.isReady('web'));
+  const status = node.find('web')?.status;
+  assert.equal(status?.phase, 'Running');
+  assert.equal(status.podIP, '10.1.0.1');
+  assert.equal(status.hostIP, '10.0.0.1');
+  assert.equal(status.qosClass, 'BestEffort');
+  assert.equal(status.observedGeneration, 1);
+  assert.deepEqual(
+    status.conditions?.map(({ type, status: value }) => `${type}=${value}`),
+    ['PodReadyToStartContainers=True', 'Initialized=True', 'Ready=True', 'ContainersReady=True', 'PodScheduled=True'],
+  );
+  assert.match(node.main('web')?.containerID ?? '', /^podwire:\/\/container\d+$/);
+  assert.deepEqual(node.told, [
+    'Normal Pulled Container image "busybox" already present on machine',
+    'Normal Created Container created',
+    'Normal Started Container started',
+  ]);
+});
+
+test('a settled pod is not written again', async () => {
+  const workers = await node.start();
+  node.api.put(pods, pod('web'));
+  await node.until('ready', () => node.isReady('web'));
+  const before = node.api.calls.length;
+  workers.wakeAll();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.equal(node.api.calls.length, before);
+});
+
+test('a container that ends restarts in the same sandbox; the second end waits', async () => {
+  await node.start();
+  node.api.put(pods, pod('web'));
+  await node.until('ready', () => node.isReady('web'));
+  node.runtime.exit('web', 'main', 3);
+  await node.until(
+    'restarted',
+    () => node.main('web')?.restartCount === 1 && node.main('web')?.state?.running !== undefined,
+  );
+  assert.equal(node.main('web')?.lastState?.terminated?.exitCode, 3);
+  node.runtime.exit('web', 'main', 4);
+  await node.until('held back', () => node.main('web')?.state?.waiting?.reason === 'CrashLoopBackOff');
+  assert.equal(
+    node.main('web')?.state?.waiting?.message,
+    'back-off 10s restarting failed container=main pod=web_default(uid-of-web)',
+  );
+  assert.equal(node.main('web')?.lastState?.terminated?.exitCode, 4);
+  assert.equal(node.find('web')?.status?.phase, 'Running');
+  assert.deepEqual(node.runtime.calls, ['run web/0', 'start web/main/0', 'start web/main/1']);
+});
+
+test('a killed pause process means a new sandbox and all containers again', async () => {
+  await node.start();
+  node.api.put(pods, pod('web'));
+  await node.until('ready', () => node.isReady('web'));
+  node.runtime.killSandbox('web');
+  await node.until('back', () => node.isReady('web') && node.find('web')?.status?.podIP !== '10.1.0.1');
+  assert.deepEqual(node.runtime.calls, [
+    'run web/0',
+    'start web/main/0',
+    'stop web/0',
+    'run web/1',
+    'start web/main/1',
+  ]);
+  assert.deepEqual(node.find('web')?.status?.podIPs, [{ ip: node.find('web')?.status?.podIP }]);
+});
+
+test('init containers run one after the other, then the pod', async () => {
+  await node.start();
+  node.api.put(
+    pods,
+    pod('web', {
+      initContainers: [
+        { name: 'one', image: 'busybox' },
+        { name: 'two', image: 'busybox' },
+      ],
+    }),
+  );
+  await node.until('one', () => node.runtime.calls.includes('start web/one/0'));
+  assert.equal(node.main('web')?.state?.waiting?.reason, 'PodInitializing');
+  node.runtime.exit('web', 'one', 0);
+  await node.until('two', () => node.runtime.calls.includes('start web/two/0'));
+  assert.ok(!node.runtime.calls.includes('start web/main/0'));
+  node.runtime.exit('web', 'two', 0);
+  await node.until('ready', () => node.isReady('web'));
+});
+
+test('a missing image is node.told in the words of the field, and used once it is there', async () => {
+  await node.start();
+  node.api.put(pods, pod('web', {}, { image: 'nginx', imagePullPolicy: 'IfNotPresent' }));
+  await node.until('refused', () => node.main('web')?.state?.waiting?.reason === 'ErrImagePull');
+  assert.ok(
+    node.told.some((line) => line.startsWith('Warning Failed Failed to pull image "nginx:latest"')),
+    node.told.join('\n'),
+  );
+  await node.until('held back', () => node.main('web')?.state?.waiting?.reason === 'ImagePullBackOff');
+  node.images.here.add('nginx');
+  await node.until('ready', () => node.isReady('web'));
+});
+
+test('imagePullPolicy Never and no image', async () => {
+  await node.start();
+  node.api.put(pods, pod('web', {}, { image: 'nginx', imagePullPolicy: 'Never' }));
+  await node.until('refused', () => node.main('web')?.state?.waiting?.reason === 'ErrImageNeverPull');
+  assert.equal(
+    node.main('web')?.state?.waiting?.message,
+    'Container image "nginx" is not present with pull policy of Never',
+  );
+});
+
+test('another agent adopts what runs, and goes on counting restarts', async () => {
+  await node.start();
+  node.api.put(pods, pod('web'));
+  await node.until('ready', () => node.isReady('web'));
+  node.runtime.exit('web', 'main', 1);
+  await node.until('restarted', () => node.main('web')?.restartCount === 1 && node.isReady('web'));
+  node.stopAgent();
+  const before = node.runtime.calls.length;
+  await node.start();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.equal(node.runtime.calls.length, before);
+  node.runtime.exit('web', 'main', 1);
+  await node.until('restarted again', () => node.main('web')?.restartCount === 2);
+});
+
+test('the API goes away: pods go on, their status is sent later', async () => {
+  await node.start();
+  node.api.put(pods, pod('web'));
+  await node.until('ready', () => node.isReady('web'));
+  node.api.down = true;
+  node.runtime.exit('web', 'main', 7);
+  await node.until('restarted', () => node.runtime.calls.includes('start web/main/1'));
+  assert.equal(node.main('web')?.restartCount, 0);
+  node.api.down = false;
+  await node.until('told', () => node.main('web')?.restartCount === 1);
+});
+
+test('no sandbox before the network is there, except on the host network', async () => {
+  node.network.ready = false;
+  const workers = await node.start();
+  node.api.put(pods, pod('web'));
+  node.api.put(pods, pod('host', { hostNetwork: true }));
+  await node.until('host runs', () => node.isReady('host'));
+  assert.equal(node.find('host')?.status?.podIP, '10.0.0.1');
+  assert.ok(!node.runtime.calls.includes('run web/0'));
+  node.network.ready = true;
+  workers.wakeAll();
+  await node.until('ready', () => node.isReady('web'));
+});
+
+test('a sandbox that fails is node.told and tried again', async () => {
+  await node.start();
+  node.runtime.failNext('runPodSandbox', 'no address left');
+  node.api.put(pods, pod('web'));
+  await node.until('told', () =>
+    node.told.includes('Warning FailedCreatePodSandBox Failed to create pod sandbox: no address left'),
+  );
+  await node.until('ready', () => node.isReady('web'));
+});
+
+test('a missing ConfigMap holds its container back, not the sandbox', async () => {
+  await node.start();
+  const env = [{ name: 'COLOR', valueFrom: { configMapKeyRef: { name: 'settings', key: 'color' } } }];
+  node.api.put(pods, pod('web', {}, { env }));
+  await node.until('held back', () => node.main('web')?.state?.waiting?.reason === 'CreateContainerConfigError');
+  assert.equal(node.main('web')?.state?.waiting?.message, 'configmap "settings" not found');
+  node.api.put(configMaps, { metadata: { name: 'settings', namespace: 'default' }, data: { color: 'blue' } });
+  await node.until('ready', () => node.isReady('web'));
+  const [config] = [...node.runtime.configs.values()];
+  assert.ok(config?.env.some(({ name, value }) => name === 'COLOR' && value === 'blue'));
+});
+
+test('too many pods: the last one is refused, and never runs', async () => {
+  await node.start(1);
+  node.api.put(pods, pod('web'));
+  await node.until('ready', () => node.isReady('web'));
+  node.api.put(pods, pod('more'));
+  await node.until('refused', () => node.find('more')?.status?.phase === 'Failed');
+  assert.equal(node.find('more')?.status?.reason, 'OutOfpods');
+  assert.deepEqual(node.runtime.calls, ['run web/0', 'start web/main/0']);
+});
+
+test('a failed liveness probe kills the container, and it starts again', async () => {
+  await node.start();
+  node.runtime.execResults.set('check', 1);
+  const livenessProbe = { exec: { command: ['check'] }, periodSeconds: 1, failureThreshold: 1 };
+  node.api.put(pods, pod('web', { terminationGracePeriodSeconds: 3 }, { livenessProbe }));
+  await node.until('killed', () => node.runtime.calls.includes('kill web/main/0 3s'));
+  await node.until('restarted', () => node.runtime.calls.includes('start web/main/1'));
+  assert.ok(
+    node.told.includes('Normal Killing Container main failed liveness probe, will be restarted'),
+    node.told.join('\n'),
+  );
+});
+
+test('a container with a readiness probe is ready only when it succeeds', async () => {
+  await node.start();
+  node.runtime.execResults.set('check', 1);
+  const readinessProbe = { exec: { command: ['check'] }, periodSeconds: 1, failureThreshold: 1 };
+  node.api.put(pods, pod('web', {}, { readinessProbe }));
+  await node.until('running', () => node.main('web')?.state?.running !== undefined);
+  assert.equal(node.main('web')?.ready, false);
+  node.runtime.execResults.set('check', 0);
+  await node.until('ready', () => node.isReady('web'));
+});
+
+test('what a container is given: mounts, log path, variables', async () => {
+  node.api.put(services, {
+    metadata: { name: 'kubernetes', namespace: 'default' },
+    spec: { clusterIP: '10.46.0.1', ports: [{ port: 443, name: 'https' }] },
+  });
+  await node.start();
+  const volumeMounts = [{ name: 'scratch', mountPath: '/scratch' }];
+  node.api.put(
+    pods,
+    pod(
+      'web',
+      { volumes: [{ name: 'scratch', emptyDir: {} }] },
+      { volumeMounts, args: ['$(KUBERNETES_SERVICE_HOST)'] },
+    ),
+  );
+  await node.until('ready', () => node.isReady('web'));
+  const [config] = [...node.runtime.configs.values()];
+  assert.ok(config !== undefined);
+  assert.deepEqual(
+    config.mounts.map(({ containerPath }) => containerPath),
+    ['/scratch', '/etc/hosts', '/dev/termination-log'],
+  );
+  assert.equal(config.logPath, join(node.folder, 'logs', 'default_web_uid-of-web', 'main', '0.log'));
+  assert.deepEqual(config.args, ['10.46.0.1']);
+  assert.equal(config.env[0]?.value, 'web');
+  const hosts = await readFile(node.dirs.hosts('uid-of-web'), 'utf8');
+  assert.match(hosts, /^10\.1\.0\.1\tweb$/m);
+});
