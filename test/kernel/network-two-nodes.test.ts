@@ -183,7 +183,7 @@ test('a link that somebody deletes comes back with the same address, and is repo
   const { netns } = await a.network.setUp(pod('a1'));
   a.stop();
   a = await startOn(lab.nodeA, 'node-a', 100);
-  await a.informers
+  a.informers
     .of('pods')
     .set(...['a1', 'a2'].map((name) => ({ metadata: { namespace: 'default', name, uid: `uid-${name}` } })));
   await lab.nodeA.exec.sh(`ip link del pw${netns.slice(-8)}`);

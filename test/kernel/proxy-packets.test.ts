@@ -87,7 +87,7 @@ function ask(from: Party, protocol: 'tcp' | 'udp', to: string, port: number, tim
 }
 
 /** Whose address a server saw. */
-function kindOf(source: string, { from, on }: PacketCase): 'own' | 'node' | string {
+function kindOf(source: string, { from, on }: PacketCase): string {
   const ofNode = [addresses[on], gateways[on]] as readonly string[];
   return source === addresses[from] ? 'own' : ofNode.includes(source) ? 'node' : source;
 }
@@ -158,7 +158,7 @@ test('one endpoint changed: one chain is sent, and packets follow at once', { sk
   lab.nodeA.exec.interfere = undefined;
   assert.deepEqual(
     [...(sent[0] ?? '').matchAll(/^:(\S+)/gm)].map(([, name]) => name?.replace(/-[0-9a-f]{8}-/, '-HASH-')),
-    ['PW-SVC-HASH-web', 'PW-HAIRPIN'].sort().reverse(),
+    ['PW-SVC-HASH-web'],
   );
   assert.equal(lab.nodeA.exec.commands.length - before, 1, 'one spawn');
   await new Promise((resolve) => setTimeout(resolve, 50));
