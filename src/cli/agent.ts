@@ -1,0 +1,103 @@
+/** Puts a node together: one process, one client, one set of informers; network under runtime under kubelet, the proxy beside them. */
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createEventRecorder } from '../api/event-recorder.ts';
+import { createApiClient } from '../api/http-client.ts';
+import { parseKubeconfig } from '../api/kubeconfig.ts';
+import { createLogger, type Logger } from '../api/logger.ts';
+import { createInformerFactory } from '../api/shared-informers.ts';
+import type { Exec } from '../kernel/exec.ts';
+import { createRunner } from '../kernel/runner.ts';
+import { startKubelet } from '../kubelet/index.ts';
+import { createNodeNetwork } from '../network/index.ts';
+import { startProxy } from '../proxy/index.ts';
+import { createBuiltinRuntime } from '../runtime/builtin/index.ts';
+import type { AgentArguments } from './commands/agent.ts';
+import { shutdownSignal } from './shutdown.ts';
+
+/** What a program calls its version; `unknown` when it does not say. */
+async function versionOf(exec: Exec, program: string): Promise<string> {
+  try {
+    const { stdout } = await exec.run({ argv: [program, '--version'], timeoutMs: 5_000 });
+    return /version:? ([\w.+-]+)/.exec(stdout)?.[1] ?? 'unknown';
+  } catch {
+    return 'unknown';
+  }
+}
+
+interface Ground {
+  readonly exec: Exec;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}
+
+/** Resolves when everything runs; it goes on until the signal. */
+async function startNode(argv: AgentArguments, { exec, logger, signal }: Ground): Promise<{ close(): Promise<void> }> {
+  const nodeName = argv['node-name'];
+  const nodeIP = argv['node-ip'];
+  const clusterCIDR = argv['cluster-cidr'];
+  const client = createApiClient(parseKubeconfig(readFileSync(argv.kubeconfig, 'utf8')));
+  const informers = createInformerFactory(client, { logger, signal });
+  const recorder = (component: string) => createEventRecorder(client, { component, host: nodeName, logger });
+  const shared = { exec, nodeName, clusterCIDR, informers, logger, signal };
+  const network = createNodeNetwork({ ...shared, nodeIP, events: recorder('podwire-network') });
+  const ociRuntime = argv['oci-runtime'];
+  const { runtime, images } = createBuiltinRuntime({
+    exec,
+    stateDir: argv['state-dir'],
+    runDir: argv['run-dir'],
+    imageDir: argv['image-dir'],
+    network,
+    cgroupParent: argv['cgroup-parent'],
+    logger,
+    ociRuntime,
+  });
+  const [version] = await Promise.all([versionOf(exec, ociRuntime), network.start()]);
+  const text = (path: string): string => readFileSync(path, 'utf8');
+  const kubelet = startKubelet({
+    client,
+    informers,
+    runtime,
+    images,
+    network,
+    events: recorder('kubelet'),
+    nodeName,
+    nodeIP,
+    stateDir: argv['state-dir'],
+    runDir: argv['run-dir'],
+    logDir: argv['log-dir'],
+    port: argv.port,
+    tls: {
+      cert: text(argv['tls-cert-file']),
+      key: text(argv['tls-private-key-file']),
+      clientCA: text(argv['client-ca-file']),
+    },
+    clusterDomain: argv['cluster-domain'],
+    ...(argv['cluster-dns'] === undefined ? {} : { clusterDNS: argv['cluster-dns'] }),
+    runtimeVersion: `conmon+${ociRuntime}://${version}`,
+    maxPods: argv['max-pods'],
+    logger,
+    signal,
+  });
+  await Promise.all([kubelet, startProxy({ ...shared, events: recorder('kube-proxy') })]);
+  return {
+    async close() {
+      await runtime.stop();
+      client.close();
+    },
+  };
+}
+
+/** Runs until SIGTERM; pods outlive it. Rejects when a file is missing, the port is taken or the kernel refuses. */
+export async function runAgent(argv: AgentArguments): Promise<void> {
+  const signal = shutdownSignal();
+  const logger = createLogger((line) => process.stdout.write(line), { node: argv['node-name'] });
+  // Before anything else: it is forked while this process is small.
+  const runner = await createRunner({ logger });
+  const node = await startNode(argv, { exec: runner, logger, signal });
+  logger.info('the agent runs', { port: argv.port });
+  if (!signal.aborted) await once(signal, 'abort');
+  await node.close();
+  await runner.close();
+  process.exit(0);
+}

@@ -1,0 +1,50 @@
+import type { CommandModule } from 'yargs';
+
+export interface AgentArguments {
+  readonly kubeconfig: string;
+  readonly 'node-name': string;
+  readonly 'node-ip': string;
+  readonly 'cluster-cidr': string;
+  readonly 'cluster-domain': string;
+  readonly 'cluster-dns': readonly string[] | undefined;
+  readonly port: number;
+  readonly 'client-ca-file': string;
+  readonly 'tls-cert-file': string;
+  readonly 'tls-private-key-file': string;
+  readonly 'state-dir': string;
+  readonly 'run-dir': string;
+  readonly 'image-dir': string;
+  readonly 'log-dir': string;
+  readonly 'oci-runtime': 'crun' | 'runc';
+  readonly 'cgroup-parent': string;
+  readonly 'max-pods': number;
+}
+
+export const agentCommand: CommandModule<object, AgentArguments> = {
+  command: 'agent',
+  describe: 'a node: kubelet, pod network and Service proxy in one process',
+  builder: (cli) =>
+    cli.options({
+      kubeconfig: { type: 'string', demandOption: true, describe: 'how to reach the API server, as this node' },
+      'node-name': { type: 'string', demandOption: true },
+      'node-ip': { type: 'string', demandOption: true, describe: 'the address that other nodes reach it by' },
+      'cluster-cidr': { type: 'string', default: '10.45.0.0/16', describe: 'all pods of all nodes' },
+      'cluster-domain': { type: 'string', default: 'cluster.local' },
+      'cluster-dns': { type: 'string', array: true, describe: "the cluster's DNS; pods get the node's without it" },
+      port: { type: 'number', default: 10250, describe: "the node's HTTPS API (logs, exec)" },
+      'client-ca-file': { type: 'string', demandOption: true, describe: 'who signs those that may use it' },
+      'tls-cert-file': { type: 'string', demandOption: true },
+      'tls-private-key-file': { type: 'string', demandOption: true },
+      'state-dir': { type: 'string', default: '/var/lib/podwire/agent', describe: 'what must outlive the agent' },
+      'run-dir': { type: 'string', default: '/run/podwire', describe: 'what must not outlive the machine (a tmpfs)' },
+      'image-dir': { type: 'string', default: '/var/lib/podwire/images' },
+      'log-dir': { type: 'string', default: '/var/log/pods' },
+      'oci-runtime': { choices: ['crun', 'runc'] as const, default: 'crun' as const },
+      'cgroup-parent': { type: 'string', default: '/kubepods' },
+      'max-pods': { type: 'number', default: 110 },
+    }),
+  handler: async (argv) => {
+    const { runAgent } = await import('../agent.ts');
+    await runAgent(argv);
+  },
+};
