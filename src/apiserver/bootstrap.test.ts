@@ -95,6 +95,12 @@ describe('a cluster starts with what every cluster has', () => {
     await bootstrap({ client, ...options });
   });
 
+  it('at a loopback address there are no endpoints', async () => {
+    const { client, writes } = fake();
+    await bootstrap({ client, ...options, advertiseAddress: '127.0.0.1' });
+    assert.equal(writes.at(-1), 'create services/default/kubernetes');
+  });
+
   it('with IPv6 everything is IPv6', async () => {
     const { client, objects } = fake();
     await bootstrap({ client, serviceCIDR: 'fd00:46::/108', advertiseAddress: 'fd00:44::2' });

@@ -7,6 +7,7 @@ import type { ApiClient, KubeObject } from '../api/client.ts';
 import { isAlreadyExists, isConflict, isNotFound } from '../api/errors.ts';
 import { endpoints, endpointSlices, namespaces, type ResourceType, services } from '../api/resources.ts';
 import type { Endpoints, EndpointSlice, Service } from '../api/types.gen.ts';
+import { validateEndpointIP } from './validation/addresses.ts';
 import { same } from './validation/same.ts';
 
 /** The verbs that are needed; an ApiClient has them. */
@@ -108,6 +109,13 @@ export async function bootstrap(options: BootstrapOptions): Promise<void> {
     stored.spec = { ...stored.spec, ports: service.spec?.ports ?? [] };
     return true;
   });
+  await ensureEndpoints(options);
+}
+
+/** At a loopback address nobody else reaches the server: then there are no endpoints. */
+async function ensureEndpoints(options: BootstrapOptions): Promise<void> {
+  const { client, advertiseAddress } = options;
+  if (validateEndpointIP('', advertiseAddress).length > 0) return;
   const wantedEndpoints = kubernetesEndpoints(options);
   await ensure(client, endpoints, wantedEndpoints, (stored) => {
     if (same(stored.subsets, wantedEndpoints.subsets)) return false;

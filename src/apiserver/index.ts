@@ -6,10 +6,12 @@ import { admit, admitDelete } from './admission/index.ts';
 import { createAuthenticator } from './authn/index.ts';
 import { createServiceAccountTokens, type ServiceAccountKey } from './authn/service-account-tokens.ts';
 import { createStaticAuthorizer } from './authz/index.ts';
+import { bootstrap } from './bootstrap.ts';
 import { createDiscovery } from './discovery/index.ts';
 import { serve } from './http/serve.ts';
 import { startListener } from './http/server.ts';
 import type { Machinery } from './machinery.ts';
+import { createOwnClient } from './own-client.ts';
 import type { Admission, AdmissionOfDeletes, ResourceRow } from './resource.ts';
 import { resourceRows } from './resources/index.ts';
 import { createLookup } from './storage/lookup.ts';
@@ -36,6 +38,8 @@ export interface ApiServerParts {
   readonly rows: readonly ResourceRow[];
   readonly admit: Admission;
   readonly admitDelete: AdmissionOfDeletes;
+  /** Runs before the first request. */
+  readonly prepare?: (machinery: Machinery) => Promise<void>;
 }
 
 export interface ApiServer {
@@ -62,6 +66,7 @@ export async function startServerOf(parts: ApiServerParts, options: ApiServerOpt
   const tokens = createServiceAccountTokens(options.serviceAccountKey, lookup, now);
   const machinery: Machinery = { store, registry, lookup, admit, admitDelete, logger, now };
   restore(machinery);
+  await parts.prepare?.(machinery);
   const serving = {
     machinery,
     authenticate: createAuthenticator(tokens, now),
@@ -79,5 +84,9 @@ export async function startServerOf(parts: ApiServerParts, options: ApiServerOpt
 
 /** Starts the server with all resources. Rejects when the port cannot be had or an option is malformed. */
 export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
-  return startServerOf({ rows: resourceRows(options), admit, admitDelete }, options);
+  const { serviceCIDR, advertiseAddress, listen } = options;
+  const prepare = (machinery: Machinery): Promise<void> =>
+    // Port 0 is a test's: then nobody asks for the Service.
+    bootstrap({ client: createOwnClient(machinery), serviceCIDR, advertiseAddress, port: listen.port || 6443 });
+  return startServerOf({ rows: resourceRows(options), admit, admitDelete, prepare }, options);
 }
