@@ -2,6 +2,7 @@
 import { parseAccept } from '../http/accept.ts';
 import type { Registry } from '../storage/registry.ts';
 import { aggregated, aggregatedType, apiGroup, coreVersions, groupList, resourceList } from './groups.ts';
+import { createOpenApi } from './openapi.ts';
 import { serverVersion } from './version.ts';
 
 export interface Document {
@@ -20,6 +21,7 @@ function wantsAggregated(accept: string | undefined): boolean {
 /** `serverAddress`: where clients reach this server, HOST:PORT. */
 export function createDiscovery(registry: Registry, serverAddress: string): Discovery {
   const { groupVersions } = registry;
+  const openApi = createOpenApi(registry);
   const documents = new Map<string, Document>([
     ['/version', { body: serverVersion }],
     ['/api', { body: coreVersions(serverAddress) }],
@@ -39,6 +41,9 @@ export function createDiscovery(registry: Registry, serverAddress: string): Disc
   documents.set('/', { body: { paths: ['/healthz', '/livez', '/readyz', ...documents.keys()].sort() } });
   return (pathname, accept) => {
     const path = pathname.length > 1 && pathname.endsWith('/') ? pathname.slice(0, -1) : pathname;
-    return (wantsAggregated(accept) ? together.get(path) : undefined) ?? documents.get(path);
+    const found = (wantsAggregated(accept) ? together.get(path) : undefined) ?? documents.get(path);
+    if (found !== undefined) return found;
+    const body = openApi(path);
+    return body === undefined ? undefined : { body };
   };
 }

@@ -2,6 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import { parse as parseYaml } from 'yaml';
 import { badRequest, tooLarge, unsupportedMediaType } from '../errors.ts';
+import { decodeProtobuf } from '../protobuf/decode.ts';
 
 /** Upstream's bound for a request's body, bytes. */
 export const maxBodyBytes = 3 * 1024 * 1024;
@@ -35,8 +36,12 @@ export function contentTypeOf(header: string | undefined): string {
   return (header ?? 'application/json').split(';')[0]?.trim().toLowerCase() || 'application/json';
 }
 
-/** The body's value. Throws 415 for a type that is neither JSON nor YAML, 400 when it cannot be read. */
+/** Types of bodies that hold an object. */
+const objectTypes = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'];
+
+/** The body's value. Throws 415 for a type that is none of these, 400 when it cannot be read. */
 export function parseBody(body: Buffer, contentType: string): unknown {
+  if (contentType === 'application/vnd.kubernetes.protobuf') return decodeProtobuf(body);
   try {
     // `*/*` is what Go clients send when they do not care.
     if (contentType === 'application/json' || contentType === '*/*') return JSON.parse(body.toString());
@@ -44,5 +49,5 @@ export function parseBody(body: Buffer, contentType: string): unknown {
   } catch (error) {
     throw badRequest(`couldn't get version/kind; ${contentType.slice(12)} parse error: ${(error as Error).message}`);
   }
-  throw unsupportedMediaType(['application/json', 'application/yaml']);
+  throw unsupportedMediaType(objectTypes);
 }

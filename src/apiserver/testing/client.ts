@@ -36,13 +36,14 @@ export interface TestWatch {
   close(): void;
 }
 
-async function* linesOf(response: IncomingMessage): AsyncGenerator<string> {
+async function* linesOf(response: IncomingMessage): AsyncGenerator<string, undefined> {
   let rest = '';
   for await (const chunk of response as AsyncIterable<Buffer>) {
     const parts = (rest + chunk.toString()).split('\n');
     rest = parts.pop() ?? '';
     yield* parts;
   }
+  return undefined;
 }
 
 export function createClient({ port, ca, pair, headers: own }: ClientOptions): TestClient {
@@ -69,9 +70,9 @@ export function createClient({ port, ca, pair, headers: own }: ClientOptions): T
       const lines = linesOf(response);
       return {
         next: async () => {
-          const { value, done } = await lines.next();
-          if (done === true) throw new Error('the watch has ended');
-          return JSON.parse(value);
+          const line = await lines.next();
+          if (line.done === true) throw new Error('the watch has ended');
+          return JSON.parse(line.value) as unknown;
         },
         close: () => void response.destroy(),
       };
