@@ -64,6 +64,7 @@ function keepAlive(socket: WebSocket): void {
 }
 
 function closeSoon(socket: WebSocket): void {
+  if (socket.readyState === socket.CLOSED) return;
   socket.close(1000);
   const timer = setTimeout(() => socket.terminate(), closeMs);
   socket.once('close', () => clearTimeout(timer));
@@ -85,7 +86,6 @@ export async function joinExec(
   streams: ExecStreams,
   logger: Logger,
 ): Promise<void> {
-  socket.on('error', () => socket.terminate());
   socket.once('close', () => session.kill());
   if (socket.readyState !== socket.OPEN) session.kill();
   keepAlive(socket);

@@ -69,6 +69,7 @@ export function createExecHandler({ runtime, finder, logger }: ExecHandlerOption
     const { command, tty, stdin } = request;
     // What the client sends meanwhile waits in the connection.
     socket.pause();
+    socket.on('error', () => socket.terminate());
     try {
       const session = await runtime.exec(containerId, { command, tty, stdin });
       await Promise.all([joinExec(socket, session, request, logger), Promise.resolve().then(() => socket.resume())]);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { appendFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
 import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -107,7 +108,7 @@ async function get(path: string, pair: KeyPairPem | undefined = apiServer, metho
   const client = pair === undefined ? {} : { cert: pair.certPem, key: pair.keyPem };
   const sent = request({ host: '127.0.0.1', port, path, method, ca, agent: false, ...client });
   sent.end();
-  const [response] = (await once(sent, 'response')) as [import('node:http').IncomingMessage];
+  const [response] = (await once(sent, 'response')) as [IncomingMessage];
   const chunks: Buffer[] = [];
   for await (const chunk of response) chunks.push(chunk as Buffer);
   return { code: response.statusCode ?? 0, text: Buffer.concat(chunks).toString() };
@@ -130,7 +131,7 @@ for (const [who, pair, code] of callers) {
 test('who may call: nobody without a certificate', async () => {
   const sent = request({ host: '127.0.0.1', port, path: '/healthz', ca, agent: false });
   sent.end();
-  const [response] = (await once(sent, 'response')) as [import('node:http').IncomingMessage];
+  const [response] = (await once(sent, 'response')) as [IncomingMessage];
   response.resume();
   assert.equal(response.statusCode, 401);
 });
@@ -299,7 +300,7 @@ test('logs: following sees what is written, and ends with the container', async 
     key: apiServer.keyPem,
   });
   sent.end();
-  const [response] = (await once(sent, 'response')) as [import('node:http').IncomingMessage];
+  const [response] = (await once(sent, 'response')) as [IncomingMessage];
   let text = '';
   response.on('data', (chunk: Buffer) => (text += chunk.toString()));
   await once(response, 'data');
