@@ -122,7 +122,8 @@ function failuresOf(stderr: string, lines: readonly string[]): BatchFailure[] {
 /**
  * Carries out the lines in order in one spawn. A line that fails does not stop those after it (`ip` is not atomic);
  * the failures come back, for {@link isExists} and {@link isMissing} to judge. Rejects when `ip` itself could not run.
- * Lines may be `netns add NAME` too.
+ * Lines may be `netns add NAME` too. `netns`: name of the namespace to do it in; `ip` enters it by itself, which is one
+ * exec less than nsenter.
  */
 export async function runIpBatch(
   exec: Exec,
@@ -130,17 +131,14 @@ export async function runIpBatch(
   netns?: string,
 ): Promise<readonly BatchFailure[]> {
   if (lines.length === 0) return [];
-  const result = await exec.run({
-    argv: ['ip', '-force', '-batch', '-'],
-    stdin: `${lines.join('\n')}\n`,
-    okExitCodes: [0, 1],
-    ...(netns === undefined ? {} : { netns }),
-  });
+  const inside = netns === undefined ? [] : ['-netns', netns];
+  const argv = ['ip', ...inside, '-force', '-batch', '-'] as const;
+  const result = await exec.run({ argv, stdin: `${lines.join('\n')}\n`, okExitCodes: [0, 1] });
   const failures = failuresOf(result.stderr, lines);
   if (result.exitCode !== 0 && failures.length === 0) {
     throw new CommandError({
       ...result,
-      argv: ['ip', '-force', '-batch', '-'],
+      argv,
       reason: 'did not carry out the batch',
       timedOut: false,
       missing: false,

@@ -8,6 +8,7 @@ import type { Node, Pod } from '../api/types.gen.ts';
 import { createCommitLoop, everyInterval } from '../kernel/commit-loop.ts';
 import type { Exec } from '../kernel/exec.ts';
 import { ipv4 } from '../kernel/family.ts';
+import { netnsPath } from '../kernel/netns.ts';
 import { createAddressPool, gatewayOf } from './address-pool.ts';
 import { nodePart, peersOf, podCIDROf } from './cluster.ts';
 import type { NodeNetwork } from './contract.ts';
@@ -96,7 +97,7 @@ class BridgeNetwork implements NodeNetwork {
     if (ground === undefined)
       throw new NetworkNotReadyError('the pod network is not ready: the node has no pod CIDR yet');
     const { netns, ips } = await this.#links.setUp(pod, ground);
-    return { netns: `/run/netns/${netns}`, ips };
+    return { netns: netnsPath(netns), ips };
   }
 
   async tearDown(pod: Parameters<NodeNetwork['tearDown']>[0]): Promise<void> {

@@ -38,8 +38,10 @@ const defaultMtu = 1500;
 const bridgeNetfilterMissing =
   'kernel module br_netfilter is missing: a Service answered by a pod of the same node will not work; modprobe br_netfilter';
 
+/** Of the link that has the node's address; a node may have it on loopback, whose MTU says nothing. */
 function mtuOf(links: readonly Link[], nodeIP: string): number {
-  return links.find((link) => link.addresses.some(({ address }) => address === nodeIP))?.mtu ?? defaultMtu;
+  const uplink = links.find(({ name, addresses }) => name !== 'lo' && addresses.some((one) => one.address === nodeIP));
+  return uplink?.mtu ?? defaultMtu;
 }
 
 export class NodeLink {

@@ -5,7 +5,7 @@ import type { Exec } from '../kernel/exec.ts';
 import { createGatherer } from '../kernel/gather.ts';
 import { createIpBatcher } from '../kernel/ip-batcher.ts';
 import { IpBatchError, isExists, isMissing, readLinks, runIpBatch, type BatchFailure } from '../kernel/ip.ts';
-import { listNetns, netnsPath, netnsPids } from '../kernel/netns.ts';
+import { listNetns, netnsPids } from '../kernel/netns.ts';
 import type { AddressPool } from './address-pool.ts';
 import type { PodIdentity } from './contract.ts';
 import { forgetFlowsOf } from './flows.ts';
@@ -127,7 +127,7 @@ export class PodLinks {
       return this.#carryOut(desired, false, true);
     }
     if (failures.length > 0) throw new IpBatchError(`setting up ${desired.pod}`, failures);
-    const inside = await runIpBatch(this.#exec, plan.podLines, netnsPath(desired.netns));
+    const inside = await runIpBatch(this.#exec, plan.podLines, desired.netns);
     if (inside.length > 0) throw new IpBatchError(`setting up ${desired.pod} inside`, inside);
   }
 
@@ -161,7 +161,7 @@ export class PodLinks {
         const plan = planPodSetUp(desiredPod(record, ground), { netns: true, link: present.has(record.link) });
         const failures = [
           ...(await this.#batcher.run(plan.nodeLines)),
-          ...(await runIpBatch(this.#exec, plan.podLines, netnsPath(record.netns))),
+          ...(await runIpBatch(this.#exec, plan.podLines, record.netns)),
         ];
         if (failures.length > 0) throw new IpBatchError(`mending ${record.pod}`, failures);
       });

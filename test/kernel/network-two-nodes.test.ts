@@ -157,8 +157,7 @@ test('routes follow the nodes within a second, and foreign routes stay', { skip:
 
 test('a crash in the middle of a set-up leaves something that the next start undoes', { skip: noRoot }, async () => {
   const whole = await traces(lab.nodeA);
-  lab.nodeA.exec.interfere = ({ netns, argv }) =>
-    netns !== undefined && argv[0] === 'ip' ? new Error('killed here') : undefined;
+  lab.nodeA.exec.interfere = ({ argv }) => (argv[1] === '-netns' ? new Error('killed here') : undefined);
   await assert.rejects(a.network.setUp(pod('half')), /killed here/);
   lab.nodeA.exec.interfere = undefined;
   const links = (text: string): string[] => text.match(/pw-?[0-9a-f]{8}/g)?.sort() ?? [];
