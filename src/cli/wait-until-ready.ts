@@ -13,10 +13,14 @@ export interface ReadyOptions {
   readonly config: LabConfig;
   readonly client: ApiClient;
   readonly stages: Stages;
+  /** Which machines were started, and when. */
+  readonly started: readonly string[];
+  readonly since: Date;
 }
 
 /** Rejects with a LabError that shows the end of a log: of a machine that died, or of a node that does not become Ready. */
-export async function waitUntilReady({ lab, config, client, stages }: ReadyOptions): Promise<void> {
+export async function waitUntilReady(options: ReadyOptions): Promise<void> {
+  const { lab, config, client, stages, started, since } = options;
   const wait = new AbortController();
   let dead: string | undefined;
   const look = async (): Promise<void> => {
@@ -28,6 +32,8 @@ export async function waitUntilReady({ lab, config, client, stages }: ReadyOptio
   try {
     const missing = await waitForNodes(client, config.nodes, {
       signal: wait.signal,
+      since,
+      restarted: started,
       onAnswer: () => stages.mark('API server answers'),
       onReady: (node) => stages.mark(`${node} Ready`),
     });

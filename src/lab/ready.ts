@@ -7,6 +7,9 @@ import type { Node } from '../api/types.gen.ts';
 /** What the wait tells as it goes. */
 export interface ReadyWait {
   readonly signal: AbortSignal;
+  /** When machines were started: what the API remembers from before that does not count for `restarted` nodes. */
+  readonly since: Date;
+  readonly restarted: readonly string[];
   /** The API server answered for the first time. */
   onAnswer?(): void;
   /** A node became Ready. */
@@ -20,7 +23,8 @@ export async function waitForNodes(client: ApiClient, names: readonly string[], 
   const missing = new Set(names);
   const see = (node: Node): void => {
     const name = node.metadata.name ?? '';
-    if (isReady(node) && missing.delete(name)) wait.onReady?.(name);
+    if (isReady(node, wait.restarted.includes(name) ? wait.since : undefined) && missing.delete(name))
+      wait.onReady?.(name);
   };
   let answered = false;
   while (missing.size > 0 && !wait.signal.aborted) {
@@ -32,8 +36,8 @@ export async function waitForNodes(client: ApiClient, names: readonly string[], 
       if (missing.size > 0) await watchUntil(client, list.metadata.resourceVersion ?? '', see, missing, wait.signal);
     } catch {
       // Not up yet, or the watch is too old: list again.
-      await sleep(retryMs);
     }
+    if (missing.size > 0) await sleep(retryMs);
   }
   return [...missing];
 }
@@ -51,7 +55,10 @@ async function watchUntil(
   }
 }
 
-/** A node that an older agent called Ready counts only while its lease is kept: the node lifecycle controller sees to that. */
-function isReady(node: Node): boolean {
-  return node.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false;
+/** Heartbeats have whole seconds. */
+function isReady(node: Node, since: Date | undefined): boolean {
+  const condition = node.status?.conditions?.find(({ type }) => type === 'Ready');
+  if (condition?.status !== 'True') return false;
+  const heartbeat = Date.parse(condition.lastHeartbeatTime ?? '');
+  return since === undefined || heartbeat >= Math.floor(since.getTime() / 1000) * 1000;
 }

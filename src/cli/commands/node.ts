@@ -98,8 +98,10 @@ const addCommand: CommandModule<object, { name: string }> = {
   handler: async ({ name }) => {
     const stages = createStages((line) => console.log(line));
     const { lab } = openLab(name, (stage, ms) => stages.done(stage, ms));
+    const since = new Date();
     const { config, started } = await lab.addNode();
-    if (started.length > 0) await waitUntilReady({ lab, config, client: await adminClient(name), stages });
+    if (started.length > 0)
+      await waitUntilReady({ lab, config, client: await adminClient(name), stages, started, since });
     console.log(`Lab ${name} has ${config.nodes.at(-1)} now.`);
   },
 };

@@ -39,11 +39,12 @@ export const upCommand: CommandModule<object, UpArguments> = {
       process.stdout.write(await lab.dryRun(known === undefined ? withNodes(wanted) : wanted));
       return;
     }
+    const since = new Date();
     const images = importBusybox(exec);
     const result = await lab.up(known === undefined ? withNodes(wanted) : wanted, (config) => checkHost(exec, config));
     const { started, config } = result;
     if (await images) stages.mark('busybox image');
-    await waitUntilReady({ lab, config, client: await adminClient(argv.name), stages });
+    await waitUntilReady({ lab, config, client: await adminClient(argv.name), stages, started, since });
     printNext(config, started, stages);
   },
 };
