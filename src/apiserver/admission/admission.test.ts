@@ -3,10 +3,11 @@ import { describe, it } from 'node:test';
 import type { KubeObject } from '../../api/client.ts';
 import { ApiError } from '../../api/errors.ts';
 import { namespaces, serviceAccounts } from '../../api/resources.ts';
-import type { Pod, PodSpec, ServiceAccount, Toleration } from '../../api/types.gen.ts';
+import type { Node, Pod, PodSpec, ServiceAccount, Toleration } from '../../api/types.gen.ts';
 import type { ResourceRow } from '../resource.ts';
 import { configMapRow } from '../resources/config-maps.ts';
 import { namespaceRow } from '../resources/namespaces.ts';
+import { nodeRow } from '../resources/nodes.ts';
 import { podRow } from '../resources/pods.ts';
 import { asRow } from '../resources/row.ts';
 import { contextOf, lookupOf } from '../resources/testing.ts';
@@ -152,5 +153,25 @@ describe('new pods are completed', () => {
   it('and pods that are there are left alone', () => {
     const old: Pod = { metadata: { name: 'web', namespace: 'shop' } };
     assert.deepEqual(admitted({}, old), { containers: [] });
+  });
+});
+
+describe('new nodes take no pods at first', () => {
+  const admittedNode = (node: Node, old?: Node): Node => {
+    admit(asRow(nodeRow), node, old, context);
+    return node;
+  };
+  const taint = { key: 'node.kubernetes.io/not-ready', effect: 'NoSchedule' };
+
+  it('one that registers is tainted, beside what it brings', () => {
+    const own = { key: 'a', effect: 'NoExecute' };
+    assert.deepEqual(admittedNode({ metadata: { name: 'node1' } }).spec?.taints, [taint]);
+    assert.deepEqual(admittedNode({ metadata: { name: 'node1' }, spec: { taints: [own] } }).spec?.taints, [own, taint]);
+    assert.deepEqual(admittedNode({ metadata: { name: 'node1' }, spec: { taints: [taint] } }).spec?.taints, [taint]);
+  });
+
+  it('one that is there is left alone', () => {
+    const node: Node = { metadata: { name: 'node1' } };
+    assert.equal(admittedNode({ ...node }, node).spec, undefined);
   });
 });

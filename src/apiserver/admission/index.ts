@@ -4,24 +4,31 @@
  *   create, update ──► admit: admissions in order ──► prepare, validate, allocate, store
  *   delete ──────────► admitDelete
  */
-import { pods } from '../../api/resources.ts';
-import type { Admission, AdmissionOfDeletes } from '../resource.ts';
+import type { KubeObject } from '../../api/client.ts';
+import { nodes, pods, type ResourceType } from '../../api/resources.ts';
+import type { Admission, AdmissionOfDeletes, StrategyContext } from '../resource.ts';
 import { namespaceMustLive, systemNamespacesStay } from './namespace-lifecycle.ts';
-import { type PodRule, withNodeLossTolerations, withPriority, withServiceAccount } from './pods.ts';
+import { withNotReadyTaint } from './nodes.ts';
+import { withNodeLossTolerations, withPriority, withServiceAccount } from './pods.ts';
 
-/** A rule for new pods, as an admission for every object. */
-function onNewPods(rule: PodRule): Admission {
+/** A rule for new objects of one type, as an admission for every object. */
+function onNew<T extends KubeObject>(
+  { group, resource }: ResourceType<T>,
+  rule: (object: T, context: StrategyContext) => void,
+): Admission {
   return ({ type }, object, old, context) => {
-    if (old !== undefined || type.resource !== pods.resource || type.group !== pods.group) return;
-    rule(object, context);
+    if (old !== undefined || type.resource !== resource || type.group !== group) return;
+    // An object under this row is a T.
+    rule(object as T, context);
   };
 }
 
 const admissions: readonly Admission[] = [
   namespaceMustLive,
-  onNewPods(withServiceAccount),
-  onNewPods(withNodeLossTolerations),
-  onNewPods(withPriority),
+  onNew(pods, withServiceAccount),
+  onNew(pods, withNodeLossTolerations),
+  onNew(pods, withPriority),
+  onNew(nodes, withNotReadyTaint),
 ];
 
 const deletions: readonly AdmissionOfDeletes[] = [systemNamespacesStay];

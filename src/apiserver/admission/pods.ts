@@ -6,7 +6,7 @@ import { pods } from '../../api/resources.ts';
 import { forbiddenObject } from '../validation/refusal.ts';
 
 /** One rule for new pods. It may change the pod (a private copy) or throw an ApiError. */
-export type PodRule = (pod: Pod, context: StrategyContext) => void;
+type PodRule = (pod: Pod, context: StrategyContext) => void;
 
 function refuse(pod: Pod, why: string): never {
   throw forbiddenObject(pods, pod.metadata.name ?? pod.metadata.generateName ?? '', why);

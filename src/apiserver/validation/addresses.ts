@@ -1,20 +1,35 @@
 /** IP addresses in objects. */
 import { contains, familyOf, parseCIDR, parseIP, tryParseCIDR } from '../../api/addresses.ts';
 import type { FieldError } from '../resource.ts';
-import { invalid } from './field-error.ts';
+import { invalid, invalidEach } from './field-error.ts';
+
+const withoutLeadingZeros = (text: string): string => text.replaceAll(/\b0+(?=\d)/g, '');
+
+/** What is wrong with an address; nothing when it is well-formed (KEP-4858: strict). */
+function ipErrors(value: string): string[] {
+  if (parseIP(value) === undefined) {
+    const zeros = /^[\d.]+$/.test(value) && parseIP(withoutLeadingZeros(value)) !== undefined;
+    return [zeros ? 'must not have leading 0s' : 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'];
+  }
+  return contains(MAPPED, value) ? ['must not be an IPv4-mapped IPv6 address'] : [];
+}
+
+/** IPv4 addresses written as IPv6. */
+const MAPPED = parseCIDR('::ffff:0:0/96');
 
 /** A well-formed address of either family. */
 export function validateIP(path: string, value: string): FieldError[] {
-  return parseIP(value) === undefined
-    ? [invalid(path, value, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)')]
-    : [];
+  return invalidEach(path, value, ipErrors(value));
 }
 
-/** A well-formed `address/bits` of either family. */
+/** A well-formed `address/bits` of either family, with no bits beyond the prefix. */
 export function validateCIDR(path: string, value: string): FieldError[] {
-  return tryParseCIDR(value) === undefined
-    ? [invalid(path, value, 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)')]
-    : [];
+  const cidr = tryParseCIDR(value);
+  if (cidr === undefined) {
+    return [invalid(path, value, 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)')];
+  }
+  const beyond = parseIP(value.split('/')[0] ?? '')?.value !== cidr.base;
+  return beyond ? [invalid(path, value, 'must not have bits set beyond the prefix length')] : [];
 }
 
 const refusedRanges = [

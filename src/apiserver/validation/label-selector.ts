@@ -35,24 +35,6 @@ export function validateLabelSelector(selector: LabelSelector | undefined, path:
   ];
 }
 
-const holds: Record<string, (requirement: Requirement, labels: Record<string, string>) => boolean> = {
-  In: (r, labels) => r.key in labels && (r.values ?? []).includes(labels[r.key] ?? ''),
-  NotIn: (r, labels) => !(r.key in labels) || !(r.values ?? []).includes(labels[r.key] ?? ''),
-  Exists: (r, labels) => r.key in labels,
-  DoesNotExist: (r, labels) => !(r.key in labels),
-};
-
-/** Whether a selector takes these labels. A missing selector takes none, an empty one takes all. */
-export function selectorMatches(selector: LabelSelector | undefined, labels: Record<string, string> = {}): boolean {
-  if (selector === undefined) return false;
-  const pairs = Object.entries(selector.matchLabels ?? {});
-  const requirements = selector.matchExpressions ?? [];
-  return (
-    pairs.every(([key, value]) => labels[key] === value) &&
-    requirements.every((requirement) => holds[requirement.operator]?.(requirement, labels) === true)
-  );
-}
-
 /** `a=b,c=d`, sorted by key; `<none>` when there are none. */
 export function printLabels(labels: Record<string, string> | undefined): string {
   const pairs = Object.entries(labels ?? {}).map(([key, value]) => `${key}=${value}`);

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import {
   configKey,
-  dns1035Label,
   dnsLabel,
   dnsSubdomain,
   envName,
@@ -18,8 +17,6 @@ const LABEL_RULE =
   "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name', or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
 const SUBDOMAIN_RULE =
   "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
-const DNS_1035_RULE =
-  "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name', or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')";
 const LABEL_VALUE_RULE =
   "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue', or 'my_value', or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
 const KEY_RULE =
@@ -48,7 +45,6 @@ const cases: readonly Case[] = [
   { what: 'a subdomain may have dots', check: dnsSubdomain, value: 'a.b-c.d', says: [] },
   { what: 'a subdomain with an underscore gets the rule', check: dnsSubdomain, value: 'a_b', says: [SUBDOMAIN_RULE] },
   { what: 'a subdomain with an empty part gets the rule', check: dnsSubdomain, value: 'a..b', says: [SUBDOMAIN_RULE] },
-  { what: 'a Service name must start with a letter', check: dns1035Label, value: '1web', says: [DNS_1035_RULE] },
   { what: 'a label value may be empty', check: labelValue, value: '', says: [] },
   { what: 'a label value may not start with a dash', check: labelValue, value: '-x', says: [LABEL_VALUE_RULE] },
   { what: 'a key with a DNS prefix is fine', check: qualifiedName, value: 'example.com/Name_1.x', says: [] },

@@ -1,11 +1,10 @@
 /**
  * What names, labels, keys and ports may look like. Each function answers with what is wrong, in upstream's words; none
- * means the value is fine. Rules: RFC 1123 and RFC 1035 labels, and Kubernetes' own (object names and IDs).
+ * means the value is fine. Rules: RFC 1123 labels, and Kubernetes' own (object names and IDs).
  */
 
 const DNS_LABEL = '[a-z0-9]([-a-z0-9]*[a-z0-9])?';
 const DNS_SUBDOMAIN = `${DNS_LABEL}(\\.${DNS_LABEL})*`;
-const DNS_1035 = '[a-z]([-a-z0-9]*[a-z0-9])?';
 const QUALIFIED = '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]';
 const LABEL_VALUE = '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?';
 const CONFIG_KEY = '[-._a-zA-Z0-9]+';
@@ -15,7 +14,6 @@ const HEADER = '[-A-Za-z0-9]+';
 const whole = (pattern: string): RegExp => new RegExp(`^(?:${pattern})$`);
 const dnsLabelPattern = whole(DNS_LABEL);
 const subdomainPattern = whole(DNS_SUBDOMAIN);
-const dns1035Pattern = whole(DNS_1035);
 const qualifiedPattern = whole(QUALIFIED);
 const labelValuePattern = whole(LABEL_VALUE);
 const configKeyPattern = whole(CONFIG_KEY);
@@ -52,15 +50,6 @@ export function dnsSubdomain(value: string): string[] {
   const rule =
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character";
   return [...errors, mustMatch(rule, DNS_SUBDOMAIN, 'example.com')];
-}
-
-/** RFC 1035 label: the names of Services. */
-export function dns1035Label(value: string): string[] {
-  const errors = longerThan(value, 63, 'characters');
-  if (dns1035Pattern.test(value)) return errors;
-  const rule =
-    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character";
-  return [...errors, mustMatch(rule, DNS_1035, 'my-name', 'abc-123')];
 }
 
 /** A label's or annotation's key: optional DNS prefix, slash, name. */
@@ -153,4 +142,3 @@ const masked = (name: string, prefix: boolean): string =>
 
 export const nameIsSubdomain: NameRule = (name, prefix) => dnsSubdomain(masked(name, prefix));
 export const nameIsLabel: NameRule = (name, prefix) => dnsLabel(masked(name, prefix));
-export const nameIs1035Label: NameRule = (name, prefix) => dns1035Label(masked(name, prefix));

@@ -114,10 +114,11 @@ describe('a Service that breaks a rule is refused in the known words', () => {
     });
   }
 
-  it('a name that starts with a digit', () => {
-    const sent = service();
-    sent.metadata.name = '1web';
-    assert.match(create(row, sent).errors[0] ?? '', /^metadata\.name: Invalid value: "1web": a DNS-1035 label/);
+  it('a name with dots, which could not stand in a DNS name; one that starts with a digit is fine', () => {
+    const named = (name: string): readonly string[] =>
+      create(row, { ...service(), metadata: { name, namespace: 'shop' } }).errors;
+    assert.deepEqual(named('web.1'), ['metadata.name: Invalid value: "web.1": must not contain dots']);
+    assert.deepEqual(named('1web'), []);
   });
 });
 

@@ -12,7 +12,7 @@ import {
   required,
 } from '../../validation/field-error.ts';
 import { validateLabels, validateMeta, validateMetaUpdate } from '../../validation/metadata.ts';
-import { dnsLabel, dnsSubdomain, nameIs1035Label, portNumber, qualifiedName } from '../../validation/names.ts';
+import { dnsLabel, dnsSubdomain, nameIsLabel, portNumber, qualifiedName } from '../../validation/names.ts';
 import { validatePortOrName } from '../pod/validate-handlers.ts';
 import { PROTOCOLS } from '../pod/validate-containers.ts';
 import { isExternallyAccessible, isHeadless, isType, needsHealthPort, portsOf, specOf } from './kinds.ts';
@@ -142,7 +142,7 @@ function validatePolicies(service: Service): FieldError[] {
 export function validateService(service: Service, families: readonly string[]): FieldError[] {
   const spec = specOf(service);
   return [
-    ...validateMeta(service.metadata, true, nameIs1035Label),
+    ...validateMeta(service.metadata, true, nameIsLabel),
     ...validatePorts(service),
     ...validateLabels(spec.selector, 'spec.selector'),
     ...validateAffinity(service),
