@@ -1,6 +1,6 @@
 /** Node lifecycle: notices nodes that have fallen silent, taints them, and takes their pods out of service. */
 import { findCondition } from '../../api/conditions.ts';
-import { isNotFound } from '../../api/errors.ts';
+import { isConflict, isNotFound } from '../../api/errors.ts';
 import { keyOf, type Change, type Informer } from '../../api/informer.ts';
 import { leases, nodes, pods } from '../../api/resources.ts';
 import { formatTime } from '../../api/time.ts';
@@ -111,12 +111,22 @@ class NodeLifecycle {
     return written;
   }
 
+  /** Kubelets and others write the same object at the same time: after a lost race the server's copy is taken at once. */
   async #taint(node: Node): Promise<void> {
-    const taints = changedTaints(node, this.#context.now());
-    if (taints === undefined) return;
-    const { name = '', uid, resourceVersion } = node.metadata;
-    const patch = { metadata: { uid, resourceVersion }, spec: { taints } };
-    this.#writes.wrote('', await this.#context.client.patch(nodes, { name }, patch, { type: 'merge' }));
+    const { client, now } = this.#context;
+    let current = node;
+    for (let taints = changedTaints(current, now()); taints !== undefined; taints = changedTaints(current, now())) {
+      const { name = '', uid, resourceVersion } = current.metadata;
+      const patch = { metadata: { uid, resourceVersion }, spec: { taints: taints.length === 0 ? null : taints } };
+      try {
+        current = await client.patch(nodes, { name }, patch, { type: 'merge' });
+        this.#writes.wrote('', current);
+        return;
+      } catch (error) {
+        if (!isConflict(error)) throw error;
+        current = await client.get(nodes, { name });
+      }
+    }
   }
 
   /** Once each time the node turns: what its kubelet says later about its pods stands. */
