@@ -10,6 +10,7 @@ export interface PodDirs {
   /** The folder of one volume: `STATE/pods/UID/volumes/NAME`. */
   volume(uid: string, name: string): string;
   hosts(uid: string): string;
+  backOff(uid: string): string;
   /** A container's termination message: the file mounted at its terminationMessagePath. */
   terminationLog(uid: string, container: string, attempt: number): string;
   /** `LOGS/NAMESPACE_NAME_UID` */
@@ -37,6 +38,7 @@ export function createPodDirs(stateDir: string, logDir: string): PodDirs {
     pod,
     volume: (uid, name) => join(pod(uid), 'volumes', part(name)),
     hosts: (uid) => join(pod(uid), 'etc-hosts'),
+    backOff: (uid) => join(pod(uid), 'back-off.json'),
     terminationLog: (uid, container, attempt) =>
       join(pod(uid), 'containers', part(container), `${attempt}.termination`),
     logs,

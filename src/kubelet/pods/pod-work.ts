@@ -45,7 +45,8 @@ export interface PodWork {
   ending: PodEnding | undefined;
   volumes: ReadonlyMap<string, string> | undefined;
   sandboxFailure: Failure | undefined;
-  readonly backOff: Map<string, BackOffEntry>;
+  /** By container; read from disk when the pod is first seen. */
+  backOff: Map<string, BackOffEntry> | undefined;
   readonly failures: Map<string, Failure>;
   /** Containers being stopped, and when each is killed. */
   readonly stopping: Map<string, number>;
@@ -90,7 +91,7 @@ export function createPodWork(pod: Pod): PodWork {
     ending: undefined,
     volumes: undefined,
     sandboxFailure: undefined,
-    backOff: new Map(),
+    backOff: undefined,
     failures: new Map(),
     stopping: new Map(),
     waitsTold: new Map(),

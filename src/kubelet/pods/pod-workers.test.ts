@@ -125,7 +125,7 @@ test('imagePullPolicy Never and no image', async () => {
   );
 });
 
-test('another agent adopts what runs, and goes on counting restarts', async () => {
+test('another agent adopts what runs and touches nothing', async () => {
   await node.start();
   node.api.put(pods, pod('web'));
   await node.until('ready', () => node.isReady('web'));
@@ -136,8 +136,18 @@ test('another agent adopts what runs, and goes on counting restarts', async () =
   await node.start();
   await new Promise((resolve) => setTimeout(resolve, 50));
   assert.equal(node.runtime.calls.length, before);
+});
+
+test('another agent keeps to the back-off', async () => {
+  await node.start();
+  node.api.put(pods, pod('web'));
+  await node.until('ready', () => node.isReady('web'));
   node.runtime.exit('web', 'main', 1);
-  await node.until('restarted again', () => node.main('web')?.restartCount === 2);
+  await node.until('restarted', () => node.main('web')?.restartCount === 1 && node.isReady('web'));
+  node.stopAgent();
+  await node.start();
+  node.runtime.exit('web', 'main', 1);
+  await node.until('held back', () => node.main('web')?.state?.waiting?.reason === 'CrashLoopBackOff');
 });
 
 test('the API goes away: pods go on, their status is sent later', async () => {

@@ -7,6 +7,7 @@ import { startContainer, type StartPlace } from '../containers/start-container.t
 import { hostNetworkHosts, podHosts } from '../files/hosts.ts';
 import type { WaitingReason } from '../status/container-statuses.ts';
 import { formatDelay, raise } from './back-off.ts';
+import { readBackOff, writeBackOff } from './back-off-file.ts';
 import { planPod, type ContainerToStart, type PodActions } from './plan-pod.ts';
 import { graceMs } from './plan-termination.ts';
 import { podText } from './pod-events.ts';
@@ -91,8 +92,7 @@ async function replaceSandbox(
 }
 
 async function startOne(work: PodWork, deps: PodDeps, place: StartPlace, wanted: ContainerToStart): Promise<void> {
-  const { name, endedAtMs } = wanted;
-  if (endedAtMs !== undefined) work.backOff.set(name, raise(work.backOff.get(name), endedAtMs, Date.now()));
+  const { name } = wanted;
   try {
     await startContainer(deps.starter, place, wanted);
     work.failures.delete(name);
@@ -105,6 +105,16 @@ async function startOne(work: PodWork, deps: PodDeps, place: StartPlace, wanted:
   }
 }
 
+/** Written before it is acted on. */
+async function raiseBackOff(work: PodWork, deps: PodDeps, start: readonly ContainerToStart[]): Promise<void> {
+  const again = start.filter(({ endedAtMs }) => endedAtMs !== undefined);
+  if (again.length === 0 || work.backOff === undefined) return;
+  for (const { name, endedAtMs = 0 } of again) {
+    work.backOff.set(name, raise(work.backOff.get(name), endedAtMs, Date.now()));
+  }
+  await writeBackOff(deps.dirs.backOff(work.uid), work.backOff);
+}
+
 async function startAll(
   work: PodWork,
   deps: PodDeps,
@@ -113,7 +123,7 @@ async function startAll(
 ): Promise<void> {
   const { pod } = work;
   const podIPs = pod.spec?.hostNetwork === true ? deps.nodeIPs : sandbox.ips;
-  await writeHosts(deps, pod, podIPs);
+  await Promise.all([writeHosts(deps, pod, podIPs), raiseBackOff(work, deps, start)]);
   const hostname = podHostname(pod, deps.nodeName);
   const place = { pod, sandboxId: sandbox.id, podIPs, hostname, volumes: work.volumes ?? new Map<string, string>() };
   await Promise.all(start.map((wanted) => startOne(work, deps, place, wanted)));
@@ -202,6 +212,7 @@ function tellBackOff(work: PodWork, deps: PodDeps, actions: PodActions): void {
 
 /** One run: look, plan, tell, act, and again while acting changed something. */
 export async function syncPod(work: PodWork, deps: PodDeps): Promise<SyncOutcome> {
+  work.backOff ??= await readBackOff(deps.dirs.backOff(work.uid));
   for (let round = 0; ; round += 1) {
     const view = await look(work, deps);
     deps.prober.follow(work.pod, view);
