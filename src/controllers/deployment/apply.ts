@@ -76,10 +76,21 @@ async function tellFailure(
   await writeStatus(context, deployment, { ...deployment.status, conditions });
 }
 
+/**
+ * Only what the plan changes, and bound to no version: the ReplicaSet's status moves all the time during a rollout, and
+ * nobody else sizes the ReplicaSets of a Deployment.
+ */
 async function update(context: ApplyContext, deployment: Deployment, { from, to }: ReplicaSetChange): Promise<void> {
-  const written = await context.client.update(replicaSets, to);
-  context.replicaSetWrites.wrote(scopeOf(deployment), written);
+  const { namespace, name = '', uid, annotations } = to.metadata;
   const [before, after] = [from.spec?.replicas ?? 1, to.spec?.replicas ?? 1];
+  const minReadySeconds = to.spec?.minReadySeconds;
+  const spec = {
+    ...(before === after ? {} : { replicas: after }),
+    ...(minReadySeconds === from.spec?.minReadySeconds ? {} : { minReadySeconds }),
+  };
+  const patch = { metadata: { uid, annotations }, spec };
+  const written = await context.client.patch(replicaSets, { namespace, name }, patch, { type: 'merge' });
+  context.replicaSetWrites.wrote(scopeOf(deployment), written);
   if (before !== after) tellScaled(context.events, deployment, to, before, after);
 }
 
