@@ -21,12 +21,9 @@ const MAX_HINTS = 8;
 function validateAddress(address: string, type: string, list: string, i: number): FieldError[] {
   const path = `${list}[${i}]`;
   if (type === 'FQDN') return invalidEach(path, address, dnsSubdomain(address.replace(/\.$/, '')));
-  const family = familyOf(address);
-  const wrongFamily = family !== undefined && `IPv${family}` !== type;
-  return [
-    ...(wrongFamily ? [invalid(list, address, `must be an ${type} address`)] : []),
-    ...validateEndpointIP(path, address),
-  ];
+  const errors = validateEndpointIP(path, address);
+  const wrongFamily = address.includes(':') !== (type === 'IPv6') && familyOf(address) !== undefined;
+  return wrongFamily ? [invalid(list, address, `must be an ${type} address`), ...errors] : errors;
 }
 
 function validateHints(

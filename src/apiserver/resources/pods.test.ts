@@ -242,6 +242,18 @@ describe('of a pod that is there, little may change', () => {
     });
   });
 
+  it('an address alone takes the place of the first of many', () => {
+    const before = structuredClone(old);
+    before.status = { ...before.status, podIP: '10.45.0.2', podIPs: [{ ip: '10.45.0.2' }] };
+    const { object, errors } = update(
+      podRow,
+      before,
+      (copy) => Object.assign(copy.status ?? {}, { podIP: '10.45.0.3' }),
+      'status',
+    );
+    assert.deepEqual([errors, object.status?.podIPs], [[], [{ ip: '10.45.0.3' }]]);
+  });
+
   it('an address that is none is no status', () => {
     const { errors } = update(podRow, old, (copy) => (copy.status = { podIPs: [{ ip: 'localhost' }] }), 'status');
     const detail = 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)';

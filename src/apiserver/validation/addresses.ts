@@ -6,12 +6,12 @@ import { invalid, invalidEach } from './field-error.ts';
 const withoutLeadingZeros = (text: string): string => text.replaceAll(/\b0+(?=\d)/g, '');
 
 /** What is wrong with an address; nothing when it is well-formed (KEP-4858: strict). */
-function ipErrors(value: string): string[] {
-  if (parseIP(value) === undefined) {
+function ipErrors(value: string, ip = parseIP(value)): string[] {
+  if (ip === undefined) {
     const zeros = /^[\d.]+$/.test(value) && parseIP(withoutLeadingZeros(value)) !== undefined;
     return [zeros ? 'must not have leading 0s' : 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'];
   }
-  return contains(MAPPED, value) ? ['must not be an IPv4-mapped IPv6 address'] : [];
+  return contains(MAPPED, ip) ? ['must not be an IPv4-mapped IPv6 address'] : [];
 }
 
 /** IPv4 addresses written as IPv6. */
@@ -50,10 +50,11 @@ const refusedRanges = [
 
 /** An address that traffic may be sent to: not unspecified, loopback or link-local. */
 export function validateEndpointIP(path: string, value: string): FieldError[] {
-  const malformed = validateIP(path, value);
-  if (malformed.length > 0) return malformed;
+  const ip = parseIP(value);
+  const malformed = ipErrors(value, ip);
+  if (ip === undefined || malformed.length > 0) return invalidEach(path, value, malformed);
   return refusedRanges
-    .filter(({ ranges }) => ranges.some((range) => contains(range, value)))
+    .filter(({ ranges }) => ranges.some((range) => contains(range, ip)))
     .map(({ why }) => invalid(path, value, why(value)));
 }
 

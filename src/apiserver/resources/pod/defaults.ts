@@ -15,13 +15,14 @@ function hostPorts(container: Container): void {
   for (const port of container.ports ?? []) port.hostPort ||= port.containerPort;
 }
 
-/** `podIP` is the first of `podIPs`, `hostIP` of `hostIPs`, whichever was given. */
+/** `podIP` is the first of `podIPs`, `hostIP` of `hostIPs`; where they differ, the single one holds. */
 function alignAddresses(status: PodStatus | undefined): void {
   if (status === undefined) return;
   for (const [one, many] of [['podIP', 'podIPs'] as const, ['hostIP', 'hostIPs'] as const]) {
     const first = status[many]?.[0]?.ip;
-    if (status[one] && first === undefined) status[many] = [{ ip: status[one] }];
-    else if (first !== undefined) status[one] ||= first;
+    const single = status[one];
+    if (single && first !== single) status[many] = [{ ip: single }];
+    else if (first !== undefined) status[one] = first;
   }
 }
 
