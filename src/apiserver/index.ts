@@ -8,12 +8,14 @@ import { createServiceAccountTokens, type ServiceAccountKey } from './authn/serv
 import { createStaticAuthorizer } from './authz/index.ts';
 import { bootstrap } from './bootstrap.ts';
 import { createDiscovery } from './discovery/index.ts';
-import { serve } from './http/serve.ts';
+import { serve, serveUpgrade } from './http/serve.ts';
 import { startListener } from './http/server.ts';
+import { createKubelets } from './kubelets/connection.ts';
 import type { Machinery } from './machinery.ts';
 import { createOwnClient } from './own-client.ts';
 import type { Admission, AdmissionOfDeletes, ResourceRow } from './resource.ts';
 import { resourceRows } from './resources/index.ts';
+import { reviewRows } from './reviews/index.ts';
 import { createLookup } from './storage/lookup.ts';
 import { createRegistry } from './storage/registry.ts';
 
@@ -62,24 +64,32 @@ export async function startServerOf(parts: ApiServerParts, options: ApiServerOpt
   const { admit, admitDelete } = parts;
   const now = (): Date => new Date();
   const lookup = createLookup(store);
-  const registry = createRegistry(parts.rows);
+  const registry = createRegistry([...parts.rows, ...reviewRows]);
   const tokens = createServiceAccountTokens(options.serviceAccountKey, lookup, now);
-  const machinery: Machinery = { store, registry, lookup, admit, admitDelete, logger, now };
+  const authorizer = createStaticAuthorizer();
+  const kubelets = createKubelets(options.kubeletClient);
+  const machinery = { store, registry, lookup, admit, admitDelete, authorizer, tokens, kubelets, logger, now };
   restore(machinery);
   await parts.prepare?.(machinery);
   const serving = {
     machinery,
     authenticate: createAuthenticator(tokens, now),
-    authorizer: createStaticAuthorizer(),
     discovery: createDiscovery(registry, `${options.advertiseAddress}:${options.listen.port}`),
   };
-  return startListener({
+  const listener = await startListener({
     listen: options.listen,
     tls: options.tls,
     logger,
     onRequest: (request, response) => void serve(serving, request, response),
-    onUpgrade: (_request, socket) => socket.destroy(),
+    onUpgrade: (request, socket, head) => void serveUpgrade(serving, request, socket, head),
   });
+  return {
+    port: listener.port,
+    close: async () => {
+      await listener.close();
+      kubelets.close();
+    },
+  };
 }
 
 /** Starts the server with all resources. Rejects when the port cannot be had or an option is malformed. */

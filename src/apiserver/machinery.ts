@@ -1,6 +1,9 @@
 /** What all handlers work with: made once, at start. */
 import type { Logger } from '../api/logger.ts';
 import type { Store } from '../store/contract.ts';
+import type { ServiceAccountTokens } from './authn/service-account-tokens.ts';
+import type { Authorizer } from './authz/index.ts';
+import type { Kubelets } from './kubelets/connection.ts';
 import type { Admission, AdmissionOfDeletes, Lookup, StrategyContext } from './resource.ts';
 import type { ResourceRequest } from './request.ts';
 import type { Registry } from './storage/registry.ts';
@@ -11,6 +14,9 @@ export interface Machinery {
   readonly lookup: Lookup;
   readonly admit: Admission;
   readonly admitDelete: AdmissionOfDeletes;
+  readonly authorizer: Authorizer;
+  readonly tokens: ServiceAccountTokens;
+  readonly kubelets: Kubelets;
   readonly logger: Logger;
   readonly now: () => Date;
 }

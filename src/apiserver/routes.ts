@@ -1,5 +1,6 @@
 /** Which handler serves which verb of which (sub)resource. */
 import type { ServerResponse } from 'node:http';
+import { badRequest } from './errors.ts';
 import { create } from './handlers/create.ts';
 import { deleteCollection } from './handlers/delete-collection.ts';
 import { deleteOne } from './handlers/delete.ts';
@@ -8,9 +9,15 @@ import { list } from './handlers/list.ts';
 import { patch } from './handlers/patch.ts';
 import { update } from './handlers/update.ts';
 import { watch } from './handlers/watch.ts';
+import { readLog } from './kubelets/log.ts';
 import type { Machinery } from './machinery.ts';
 import type { Reply, ResourceRequest, Verb } from './request.ts';
 import type { Subresource } from './resource.ts';
+import { createReview, isReview } from './reviews/index.ts';
+import { bind } from './subresources/binding.ts';
+import { evict } from './subresources/eviction.ts';
+import { getScale, patchScale, updateScale } from './subresources/scale.ts';
+import { requestToken } from './subresources/token.ts';
 
 /** Answers a reply, or writes the response itself and answers nothing. */
 export type Handler = (
@@ -32,14 +39,28 @@ const objects: Handlers = {
   deletecollection: deleteCollection,
 };
 
-const subresources: Readonly<Partial<Record<Subresource, Handlers>>> = {
+const upgradeOnly: Handler = async () => {
+  throw badRequest('Upgrade request required');
+};
+
+const subresources: Readonly<Record<Subresource, Handlers>> = {
   status: { get, update, patch },
   finalize: { update },
+  scale: { get: getScale, update: updateScale, patch: patchScale },
+  binding: { create: bind },
+  eviction: { create: evict },
+  token: { create: requestToken },
+  log: { get: readLog },
+  exec: { get: upgradeOnly, create: upgradeOnly },
+  attach: { get: upgradeOnly, create: upgradeOnly },
+  portforward: { get: upgradeOnly, create: upgradeOnly },
 };
 
 /** The handler, or undefined when the method does not fit (405). */
-export function handlerOf({ verb, path }: Pick<ResourceRequest, 'verb' | 'path'>): Handler | undefined {
-  if (path.subresource !== '') return subresources[path.subresource as Subresource]?.[verb];
+export function handlerOf({ verb, path, row }: Pick<ResourceRequest, 'verb' | 'path' | 'row'>): Handler | undefined {
+  if (isReview(row)) return verb === 'create' && path.name === '' ? createReview : undefined;
+  // The row has this subresource, so the name is one of them.
+  if (path.subresource !== '') return subresources[path.subresource as Subresource][verb];
   // POST has no name, everything else than a collection's verbs needs one.
   const collection = verb === 'create' || verb === 'list' || verb === 'deletecollection' || verb === 'watch';
   return collection === (path.name === '') || verb === 'watch' ? objects[verb] : undefined;

@@ -23,6 +23,8 @@ export interface Decision {
 
 export interface Authorizer {
   authorize(attributes: Attributes): Decision;
+  /** All that somebody may do, for `kubectl auth can-i --list`. */
+  rulesOf(user: Attributes['user']): readonly Rule[];
 }
 
 const has = (list: readonly string[], value: string): boolean => list.includes('*') || list.includes(value);
@@ -31,10 +33,12 @@ function pathMatches(patterns: readonly string[], path: string): boolean {
   return patterns.some((pattern) => (pattern.endsWith('*') ? path.startsWith(pattern.slice(0, -1)) : pattern === path));
 }
 
+const concerns = (rule: Rule, user: Attributes['user']): boolean =>
+  rule.subjects.some((subject) => subject === user.name || user.groups.includes(subject));
+
 function allows(rule: Rule, attributes: Attributes): boolean {
   const { user, verb, group, resource, subresource, path } = attributes;
-  const concerns = rule.subjects.some((subject) => subject === user.name || user.groups.includes(subject));
-  if (!concerns || !has(rule.verbs, verb)) return false;
+  if (!concerns(rule, user) || !has(rule.verbs, verb)) return false;
   if (path !== undefined) return pathMatches(rule.paths ?? [], path);
   const asked = subresource === '' ? resource : `${resource}/${subresource}`;
   return has(rule.groups ?? [], group) && has(rule.resources ?? [], asked);
@@ -43,6 +47,7 @@ function allows(rule: Rule, attributes: Attributes): boolean {
 /** Decides by the table of authz/rules.ts. */
 export function createStaticAuthorizer(rules: readonly Rule[] = staticRules): Authorizer {
   return {
+    rulesOf: (user) => rules.filter((rule) => concerns(rule, user)),
     authorize: (attributes) => {
       const rule = rules.find((each) => allows(each, attributes));
       return {

@@ -1,5 +1,6 @@
 /** One request's way: target → who → whether → handler → reply. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { apiError } from '../../api/errors.ts';
 import type { Authenticate } from '../authn/index.ts';
 import { refusalText, type Authorizer } from '../authz/index.ts';
@@ -9,6 +10,7 @@ import type { Machinery } from '../machinery.ts';
 import type { ResourcePath, ResourceRequest, User, Verb } from '../request.ts';
 import type { ResourceRow, Subresource } from '../resource.ts';
 import { handlerOf } from '../routes.ts';
+import { refuseUpgrade, tunnel } from '../kubelets/tunnel.ts';
 import { forbiddenObject } from '../validation/refusal.ts';
 import { negotiate } from './accept.ts';
 import { contentTypeOf, readBody } from './body.ts';
@@ -18,12 +20,12 @@ import { parseTarget, verbOf, type Target } from './target.ts';
 export interface ServeOptions {
   readonly machinery: Machinery;
   readonly authenticate: Authenticate;
-  readonly authorizer: Authorizer;
   readonly discovery: Discovery;
 }
 
 /** Answered to anybody. */
 const healthPath = /^\/(healthz|livez|readyz)(\/[\w-]+)?$/;
+const upgradable: ReadonlySet<string> = new Set(['exec', 'attach', 'portforward']);
 const publicPaths = new Set(['/version', '/version/']);
 
 /** Throws 403 unless the user may. */
@@ -62,8 +64,8 @@ function isDryRun(query: URLSearchParams): boolean {
 export function resourceRequest(
   machinery: Machinery,
   request: IncomingMessage,
-  response: Pick<ServerResponse, 'appendHeader'>,
   { target, path, verb, user }: { target: Target; path: ResourcePath; verb: Verb; user: User },
+  warn: (text: string) => void = () => undefined,
 ): ResourceRequest {
   return {
     verb,
@@ -75,7 +77,7 @@ export function resourceRequest(
     dryRun: isDryRun(target.query),
     contentType: contentTypeOf(request.headers['content-type']),
     body: () => readBody(request),
-    warn: (text) => response.appendHeader('warning', `299 - "${text.replace(/["\\]/g, '\\$&')}"`),
+    warn,
   };
 }
 
@@ -87,8 +89,10 @@ async function serveResource(
 ): Promise<void> {
   const verb = verbOf(target, path);
   if (verb === undefined) throw methodNotAllowed();
-  requirePermission(options.authorizer, user, verb, path, target.pathname);
-  const wanted = resourceRequest(options.machinery, request, response, { target, path, verb, user });
+  requirePermission(options.machinery.authorizer, user, verb, path, target.pathname);
+  const wanted = resourceRequest(options.machinery, request, { target, path, verb, user }, (text) => {
+    response.appendHeader('warning', `299 - "${text.replace(/["\\]/g, '\\$&')}"`);
+  });
   const handler = handlerOf(wanted);
   if (handler === undefined) throw methodNotAllowed();
   const reply = await handler(options.machinery, wanted, response);
@@ -124,7 +128,7 @@ async function answer(options: ServeOptions, request: IncomingMessage, response:
     await serveResource(options, request, response, { target, path, user });
     return;
   }
-  requirePermission(options.authorizer, user, target.method.toLowerCase(), undefined, target.pathname);
+  requirePermission(options.machinery.authorizer, user, target.method.toLowerCase(), undefined, target.pathname);
   serveDocument(options, target, request, response);
 }
 
@@ -140,5 +144,29 @@ export async function serve(options: ServeOptions, request: IncomingMessage, res
     if (!request.complete) response.setHeader('connection', 'close');
     if (response.headersSent) response.destroy();
     else sendReply(response, reply);
+  }
+}
+
+/** Serves one request for another protocol; never rejects. */
+export async function serveUpgrade(
+  options: ServeOptions,
+  request: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+): Promise<void> {
+  socket.on('error', () => socket.destroy());
+  try {
+    const target = parseTarget(request.method ?? '', request.url ?? '');
+    const path = target?.resource;
+    const user = options.authenticate(request);
+    const verb = target === undefined || path === undefined ? undefined : verbOf(target, path);
+    if (target === undefined || path === undefined || !upgradable.has(path.subresource)) throw noSuchPath();
+    if (verb !== 'get' && verb !== 'create') throw methodNotAllowed();
+    requirePermission(options.machinery.authorizer, user, verb, path, target.pathname);
+    const wanted = resourceRequest(options.machinery, request, { target, path, verb, user });
+    await tunnel(options.machinery, wanted, request, [socket, head]);
+  } catch (error) {
+    if (errorReply(error).code === 500) options.machinery.logger.error('upgrade failed', { url: request.url, error });
+    refuseUpgrade(socket, error);
   }
 }

@@ -123,6 +123,17 @@ async function attempt(
   }
 }
 
+async function retried(request: ResourceRequest, attempt: () => Promise<StoredValue>): Promise<StoredValue> {
+  for (let count = 1; ; count++) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!(error instanceof StoreConflict)) throw error;
+      if (count === maxAttempts) throw staleVersion(request.row.type, request.path.name);
+    }
+  }
+}
+
 /**
  * `change` answers the new object, which must be a private one; it is called again with the newer object when the write
  * met another. Rejects with 404, 409 (the new object names a resourceVersion or uid that is not the stored one's), 422.
@@ -133,12 +144,18 @@ export async function modifyObject(
   part: Part,
   change: (old: KubeObject) => KubeObject,
 ): Promise<StoredValue> {
-  for (let count = 1; ; count++) {
-    try {
-      return await attempt(machinery, request, part, change);
-    } catch (error) {
-      if (!(error instanceof StoreConflict)) throw error;
-      if (count === maxAttempts) throw staleVersion(request.row.type, request.path.name);
-    }
-  }
+  return retried(request, () => attempt(machinery, request, part, change));
+}
+
+/** The same past the strategy, for subresources that may write what no client may (a pod's node). */
+export async function rewriteObject(
+  machinery: Machinery,
+  request: ResourceRequest,
+  change: (old: KubeObject) => KubeObject,
+): Promise<StoredValue> {
+  return retried(request, async () => {
+    const stored = storedObject(machinery, request);
+    const object = change(objectAt(stored.value, stored.modRevision));
+    return request.dryRun ? stored : writeOver(machinery, request.row, stored, object);
+  });
 }

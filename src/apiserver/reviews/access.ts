@@ -1,0 +1,59 @@
+/** May somebody do something? The reviews of authorization.k8s.io. */
+import type {
+  LocalSubjectAccessReview,
+  ResourceAttributes,
+  SelfSubjectAccessReview,
+  SubjectAccessReview,
+} from '../../api/types.gen.ts';
+import type { Attributes } from '../authz/index.ts';
+import { badRequest } from '../errors.ts';
+import type { Machinery } from '../machinery.ts';
+import type { ResourceRequest } from '../request.ts';
+
+type User = Attributes['user'];
+type Question = Pick<SelfSubjectAccessReview['spec'], 'resourceAttributes' | 'nonResourceAttributes'>;
+
+function resourceQuestion(user: User, asked: ResourceAttributes): Attributes {
+  const { verb = '', group = '', resource = '', subresource = '', namespace = '', name = '' } = asked;
+  return { user, verb, group, resource, subresource, namespace, name };
+}
+
+function decide(machinery: Machinery, user: User, question: Question): object {
+  const { resourceAttributes: resource, nonResourceAttributes: other } = question;
+  if ((resource === undefined) === (other === undefined)) {
+    throw badRequest('exactly one of nonResourceAttributes or resourceAttributes must be specified');
+  }
+  const attributes =
+    resource !== undefined
+      ? resourceQuestion(user, resource)
+      : { ...resourceQuestion(user, { verb: other?.verb ?? '' }), path: other?.path ?? '' };
+  const { allowed, reason } = machinery.authorizer.authorize(attributes);
+  return { allowed, ...(reason !== '' && { reason }) };
+}
+
+export function answerOwnAccess(machinery: Machinery, { user }: ResourceRequest, review: unknown): object {
+  return decide(machinery, user, (review as SelfSubjectAccessReview).spec);
+}
+
+/** Also of LocalSubjectAccessReview, which asks within its own namespace. */
+export function answerAccess(machinery: Machinery, { path }: ResourceRequest, review: unknown): object {
+  const { spec } = review as SubjectAccessReview | LocalSubjectAccessReview;
+  if (path.namespace !== '' && (spec.resourceAttributes?.namespace ?? '') !== path.namespace) {
+    throw badRequest('spec.resourceAttributes.namespace must match the namespace of the review');
+  }
+  if ((spec.user ?? '') === '' && (spec.groups ?? []).length === 0) {
+    throw badRequest('at least one of user or group must be specified');
+  }
+  return decide(machinery, { name: spec.user ?? '', groups: spec.groups ?? [] }, spec);
+}
+
+export function answerOwnRules(machinery: Machinery, { user }: ResourceRequest): object {
+  const rules = machinery.authorizer.rulesOf(user);
+  const resourceRules = rules.filter(({ resources }) => resources !== undefined);
+  const nonResourceRules = rules.filter(({ paths }) => paths !== undefined);
+  return {
+    resourceRules: resourceRules.map(({ verbs, groups, resources }) => ({ verbs, apiGroups: groups, resources })),
+    nonResourceRules: nonResourceRules.map(({ verbs, paths }) => ({ verbs, nonResourceURLs: paths })),
+    incomplete: false,
+  };
+}
