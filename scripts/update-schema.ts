@@ -43,8 +43,16 @@ const SCALARS: Record<string, string> = {
 };
 
 const TS_SCALARS: Record<string, string> = {
-  string: 'string', bytes: 'string', time: 'string', microTime: 'string', quantity: 'Quantity', intOrString: 'IntOrString',
-  integer: 'number', number: 'number', boolean: 'boolean', any: 'unknown',
+  string: 'string',
+  bytes: 'string',
+  time: 'string',
+  microTime: 'string',
+  quantity: 'Quantity',
+  intOrString: 'IntOrString',
+  integer: 'number',
+  number: 'number',
+  boolean: 'boolean',
+  any: 'unknown',
 };
 
 interface Swagger {
@@ -105,8 +113,10 @@ function fieldRow(property: Property, names: Map<string, string>): Record<string
   if (property.items !== undefined) row['list'] = true;
   if (property.additionalProperties !== undefined) row['map'] = inner.items === undefined ? 'single' : 'lists';
   if (property.default !== undefined && typeof property.default !== 'object') row['default'] = property.default;
-  if (property['x-kubernetes-patch-strategy'] !== undefined) row['patchStrategy'] = property['x-kubernetes-patch-strategy'];
-  if (property['x-kubernetes-patch-merge-key'] !== undefined) row['mergeKey'] = property['x-kubernetes-patch-merge-key'];
+  if (property['x-kubernetes-patch-strategy'] !== undefined)
+    row['patchStrategy'] = property['x-kubernetes-patch-strategy'];
+  if (property['x-kubernetes-patch-merge-key'] !== undefined)
+    row['mergeKey'] = property['x-kubernetes-patch-merge-key'];
   if (property['x-kubernetes-list-type'] !== undefined) row['listType'] = property['x-kubernetes-list-type'];
   if (property['x-kubernetes-list-map-keys'] !== undefined) row['mapKeys'] = property['x-kubernetes-list-map-keys'];
   if (property['x-kubernetes-map-type'] !== undefined) row['mapType'] = property['x-kubernetes-map-type'];

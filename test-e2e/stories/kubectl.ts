@@ -125,7 +125,7 @@ export function kubectlStories(lab: Lab): void {
       const wrong = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'wrong' }, spec: { ports: [{ port: 0 }] } };
       const refused = await lab.kubectl(['create', '-f', '-'], { input: JSON.stringify(wrong), mayFail: true });
       assert.match(refused.stderr, /spec\.ports\[0\]\.port/);
-      const unknown = { ...(service('wrong', 'x')), spek: {} };
+      const unknown = { ...service('wrong', 'x'), spek: {} };
       const strict = await lab.kubectl(['create', '-f', '-'], { input: JSON.stringify(unknown), mayFail: true });
       assert.match(strict.stderr, /unknown field "spek"/);
       assert.notEqual((await lab.kubectl(['get', 'service', 'wrong'], { mayFail: true })).code, 0);
