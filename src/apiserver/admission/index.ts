@@ -1,8 +1,8 @@
 /**
  * Admission: what every object passes on its way in, after its defaults and before its validation.
  *
- *   create, update ──► admit: admissions in order ──► prepare, validate, allocate, store
- *   delete ──────────► admitDelete
+ *   create, update ──► defaults, preparation ──► admit: these, in order ──► validation, allocation, store
+ *   delete ──────────────────────────────────► admitDelete
  */
 import type { KubeObject } from '../../api/client.ts';
 import { nodes, pods, type ResourceType } from '../../api/resources.ts';
