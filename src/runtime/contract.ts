@@ -156,7 +156,11 @@ export interface RuntimeService {
   listContainers(): Promise<readonly ContainerStatus[]>;
   containerStatus(id: string): Promise<ContainerStatus | undefined>;
   exec(id: string, options: ExecOptions): Promise<ExecSession>;
-  execSync(id: string, command: readonly string[], timeoutSeconds: number): Promise<{ exitCode: number; stdout: string; stderr: string }>;
+  execSync(
+    id: string,
+    command: readonly string[],
+    timeoutSeconds: number,
+  ): Promise<{ exitCode: number; stdout: string; stderr: string }>;
 }
 
 export interface ImageInfo {

@@ -52,12 +52,8 @@ export class LayerGuard {
       case 'symlink':
         this.#links.add(path);
         return header;
-      case 'link': {
-        const linkname = layerPath(header.linkname ?? '');
-        if (linkname === '' || linkname === path) throw new Error(`layer: the hard link ${show(path)} leads nowhere`);
-        this.#refuseThroughLink(linkname, header.linkname ?? '');
-        return { ...header, linkname };
-      }
+      case 'link':
+        return { ...header, linkname: this.#linkTarget(path, header.linkname ?? '') };
       case 'file':
       case 'contiguous-file':
       case 'character-device':
@@ -68,6 +64,13 @@ export class LayerGuard {
       default:
         throw new Error(`layer: ${show(path)} is of a type nobody knows (${String(header.type)})`);
     }
+  }
+
+  #linkTarget(path: string, name: string): string {
+    const target = layerPath(name);
+    if (target === '' || target === path) throw new Error(`layer: the hard link ${show(path)} leads nowhere`);
+    this.#refuseThroughLink(target, name);
+    return target;
   }
 
   /** overlayfs: a removed name is a character device 0/0, a replaced folder carries `trusted.overlay.opaque`. */

@@ -1,0 +1,68 @@
+/** conmon: one small process a container, which holds its output, writes its log in CRI's format, and its exit code to a file. */
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { moveToCgroup, type CgroupLayout } from '../../kernel/cgroup.ts';
+import type { Exec } from '../../kernel/exec.ts';
+import { identify, type ProcessIdentity } from '../../kernel/processes.ts';
+import { RuntimeError } from '../errors.ts';
+import type { OciRuntime } from './oci-runtime.ts';
+import type { OciSpec } from './oci-spec.ts';
+import type { Places } from './places.ts';
+
+export interface ConmonRun {
+  readonly id: string;
+  readonly spec: OciSpec;
+  /** Missing: its output is thrown away. */
+  readonly logPath?: string;
+  readonly stdin?: boolean;
+}
+
+/** The arguments of conmon for a container. Pure. */
+export function conmonArgv(run: ConmonRun, places: Places, runtime: OciRuntime): [string, ...string[]] {
+  const { id } = run;
+  return [
+    'conmon',
+    ...['--cid', id, '--cuuid', id, '--bundle', places.bundle(id)],
+    ...['--runtime', runtime.path, ...runtime.globalArgs.flatMap((argument) => ['--runtime-arg', argument])],
+    ...['--container-pidfile', places.pidFile(id), '--conmon-pidfile', places.conmonPidFile(id)],
+    ...['--log-path', run.logPath === undefined ? 'none' : `k8s-file:${run.logPath}`, '--no-sync-log'],
+    ...['--exit-dir', places.exits, '--socket-dir-path', places.sockets],
+    ...(run.spec.process.terminal ? ['--terminal'] : []),
+    ...(run.stdin === true ? ['--stdin', '--leave-stdin-open'] : []),
+  ];
+}
+
+/** What conmon writes to its sync pipe: the process, or why there is none. */
+export function parseReport(line: string): { readonly pid: number } | { readonly failure: string } {
+  const { pid, message } = JSON.parse(line) as { readonly pid?: number; readonly message?: string };
+  if (pid !== undefined && pid > 0) return { pid };
+  return { failure: (message ?? 'conmon gave no reason').trim().slice(0, 2000) };
+}
+
+/** Makes a container up to the point where its process waits to be started. Rejects with the OCI runtime's own words. */
+export async function createWithConmon(
+  run: ConmonRun,
+  host: { readonly exec: Exec; readonly places: Places; readonly runtime: OciRuntime; readonly cgroups: CgroupLayout },
+): Promise<ProcessIdentity> {
+  const { exec, places, runtime } = host;
+  await mkdir(places.bundle(run.id), { recursive: true, mode: 0o700 });
+  if (run.logPath !== undefined) await mkdir(dirname(run.logPath), { recursive: true, mode: 0o755 });
+  await writeFile(`${places.bundle(run.id)}/config.json`, JSON.stringify(run.spec), { mode: 0o600 });
+  const { stdout } = await exec.run({
+    argv: conmonArgv(run, places, runtime),
+    reportPipe: '_OCI_SYNCPIPE',
+    timeoutMs: 60_000,
+  });
+  const report = parseReport(stdout);
+  if ('failure' in report) throw new RuntimeError(report.failure);
+  const identity = identify(report.pid);
+  if (identity === undefined) throw new RuntimeError('its process was gone before it was started');
+  await moveAside(places, host.cgroups, run.id);
+  return identity;
+}
+
+/** Out of the group that we run in: a supervisor that stops us by group must not stop what watches containers. */
+async function moveAside(places: Places, cgroups: CgroupLayout, id: string): Promise<void> {
+  const pid = Number(await readFile(places.conmonPidFile(id), 'utf8').catch(() => ''));
+  if (pid > 0) await moveToCgroup(cgroups, places.conmonCgroup, pid);
+}

@@ -1,0 +1,264 @@
+/** The `builtin` runtime: OCI images, conmon and crun or runc, no daemon. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Logger } from '../../api/logger.ts';
+import { cgroupLayout } from '../../kernel/cgroup.ts';
+import type { Exec } from '../../kernel/exec.ts';
+import { isAlive } from '../../kernel/processes.ts';
+import type {
+  ContainerConfig,
+  ContainerStatus,
+  ExecOptions,
+  ExecSession,
+  ImageService,
+  PodNetwork,
+  PodSandboxConfig,
+  PodSandboxStatus,
+  RuntimeEvent,
+  RuntimeService,
+} from '../contract.ts';
+import { RuntimeError } from '../errors.ts';
+import { createImageService, type ContainerImages } from '../images/index.ts';
+import { createContainer, removeContainer, startContainer, stopContainer } from './containers.ts';
+import { execStreaming, execSync } from './exec-in-container.ts';
+import { ExitWatch, type ExitFile } from './exit-watch.ts';
+import { Journal } from './journal.ts';
+import { KeyedMutex } from './mutex.ts';
+import { containerOf, type RuntimeNode } from './node.ts';
+import { chooseOciRuntime, probeHost } from './oci-runtime.ts';
+import { placesOf, type Places } from './places.ts';
+import {
+  containerStatusOf,
+  ended,
+  endOf,
+  lostEnd,
+  sandboxStatus,
+  type ContainerRecord,
+  type SandboxRecord,
+} from './records.ts';
+import { prepareFolders, readNodeId, recover } from './recovery.ts';
+import { removeSandbox, runSandbox, stopSandbox } from './sandboxes.ts';
+
+export interface BuiltinRuntimeOptions {
+  readonly exec: Exec;
+  /** Outlives a reboot; on a file system that can be the upper side of an overlay. */
+  readonly stateDir: string;
+  /** Does not outlive a reboot: a tmpfs. */
+  readonly runDir: string;
+  /** The image store; other nodes may use the same one. */
+  readonly imageDir: string;
+  readonly network: PodNetwork;
+  /** Where pods' control groups go, absolute inside the tree: `/podwire`. */
+  readonly cgroupParent: string;
+  readonly logger: Logger;
+  /** Default: crun where it can be used, else runc. */
+  readonly ociRuntime?: 'crun' | 'runc';
+  /** A static program that waits for ever when given `-P`. Default Debian's `/usr/bin/catatonit`. */
+  readonly pauseProgram?: string;
+}
+
+const auditIntervalMs = 10_000;
+/** While somebody waits for an end. */
+const lookIntervalMs = 500;
+
+/** Nothing is touched before `runtime.start()`. */
+export function createBuiltinRuntime(options: BuiltinRuntimeOptions): {
+  readonly runtime: RuntimeService;
+  readonly images: ImageService;
+} {
+  const { imageDir: dir, exec, logger } = options;
+  const images = createImageService({ dir, exec, logger });
+  return { runtime: new BuiltinRuntime(options, images), images };
+}
+
+class BuiltinRuntime implements RuntimeService {
+  readonly #options: BuiltinRuntimeOptions;
+  readonly #images: ContainerImages;
+  readonly #places: Places;
+  readonly #sandboxes: Journal<SandboxRecord>;
+  readonly #containers: Journal<ContainerRecord>;
+  readonly #watch: ExitWatch;
+  readonly #handlers: ((event: RuntimeEvent) => void)[] = [];
+  readonly #waiting = new Map<string, Set<() => void>>();
+  readonly #perSandbox = new KeyedMutex();
+  readonly #suspects = new Set<string>();
+  #audit: NodeJS.Timeout | undefined;
+  #node: RuntimeNode | undefined;
+
+  constructor(options: BuiltinRuntimeOptions, images: ContainerImages) {
+    this.#options = options;
+    this.#images = images;
+    this.#places = placesOf(options);
+    this.#sandboxes = new Journal(this.#places.sandboxRecords);
+    this.#containers = new Journal(this.#places.containerRecords);
+    this.#watch = new ExitWatch(this.#places.exits, (exit) => this.#onExit(exit));
+  }
+
+  async start(): Promise<void> {
+    const { exec, logger, network, ociRuntime, pauseProgram = '/usr/bin/catatonit' } = this.#options;
+    const cgroups = cgroupLayout();
+    const runtime = chooseOciRuntime(cgroups, this.#places.oci, ociRuntime);
+    await prepareFolders(this.#places, cgroups, pauseProgram);
+    const host = await probeHost(cgroups);
+    if (!host.deviceRules) logger.warn('device rules are left out: they need CAP_SYS_RESOURCE here');
+    this.#sandboxes.load();
+    this.#containers.load();
+    const nodeId = await readNodeId(this.#places);
+    this.#node = {
+      ...{ exec, logger, network, cgroups, host, runtime, nodeId },
+      ...{ places: this.#places, images: this.#images, sandboxes: this.#sandboxes, containers: this.#containers },
+      emit: (event) => this.#emit(event),
+      exited: (id, timeoutMs) => this.#exited(id, timeoutMs),
+    };
+    await recover(this.#node);
+    this.#watch.start();
+    this.#audit = setInterval(() => this.#lookAround(), auditIntervalMs).unref();
+  }
+
+  async stop(): Promise<void> {
+    this.#watch.stop();
+    clearInterval(this.#audit);
+  }
+
+  onEvent(handler: (event: RuntimeEvent) => void): void {
+    this.#handlers.push(handler);
+  }
+
+  async runPodSandbox(config: PodSandboxConfig): Promise<PodSandboxStatus> {
+    return this.#perSandbox.run(config.pod.uid, async () => sandboxStatus(await runSandbox(this.#started(), config)));
+  }
+
+  async stopPodSandbox(id: string): Promise<void> {
+    await this.#inPodOf(id, (node) => stopSandbox(node, id));
+  }
+
+  async removePodSandbox(id: string): Promise<void> {
+    await this.#inPodOf(id, (node) => removeSandbox(node, id));
+  }
+
+  async listPodSandboxes(): Promise<readonly PodSandboxStatus[]> {
+    return this.#sandboxes.all().map(sandboxStatus);
+  }
+
+  async createContainer(sandboxId: string, config: ContainerConfig): Promise<string> {
+    return this.#inPodOf(sandboxId, (node) => createContainer(node, sandboxId, config));
+  }
+
+  async startContainer(id: string): Promise<void> {
+    const { sandboxId } = containerOf(this.#started(), id);
+    await this.#inPodOf(sandboxId, (node) => startContainer(node, id));
+  }
+
+  async stopContainer(id: string, timeoutSeconds: number): Promise<void> {
+    await stopContainer(this.#started(), id, timeoutSeconds);
+  }
+
+  async removeContainer(id: string): Promise<void> {
+    const record = this.#containers.get(id);
+    if (record !== undefined) await this.#inPodOf(record.sandboxId, (node) => removeContainer(node, id));
+  }
+
+  async listContainers(): Promise<readonly ContainerStatus[]> {
+    return this.#containers.all().map(containerStatusOf);
+  }
+
+  async containerStatus(id: string): Promise<ContainerStatus | undefined> {
+    const record = this.#containers.get(id);
+    return record === undefined ? undefined : containerStatusOf(record);
+  }
+
+  async exec(id: string, options: ExecOptions): Promise<ExecSession> {
+    return execStreaming(this.#started(), id, options);
+  }
+
+  async execSync(
+    id: string,
+    command: readonly string[],
+    timeoutSeconds: number,
+  ): ReturnType<RuntimeService['execSync']> {
+    return execSync(this.#started(), id, command, timeoutSeconds);
+  }
+
+  #started(): RuntimeNode {
+    if (this.#node === undefined) throw new RuntimeError('the runtime was not started');
+    return this.#node;
+  }
+
+  /** One change at a time in a pod. */
+  #inPodOf<T>(sandboxId: string, action: (node: RuntimeNode) => Promise<T>): Promise<T> {
+    const node = this.#started();
+    const key = this.#sandboxes.get(sandboxId)?.config.pod.uid ?? sandboxId;
+    return this.#perSandbox.run(key, () => action(node));
+  }
+
+  #onExit({ id, exitCode, at }: ExitFile): void {
+    const sandbox = this.#sandboxes.get(id);
+    if (sandbox?.state === 'ready') this.#sandboxLost(sandbox);
+    const container = this.#containers.get(id);
+    if (container?.state !== 'running') return;
+    this.#containerEnded(ended(container, endOf(exitCode, at, existsSync(join(this.#places.bundle(id), 'oom')))));
+  }
+
+  #sandboxLost(sandbox: SandboxRecord): void {
+    this.#sandboxes.put({ ...sandbox, state: 'notready' });
+    this.#emit({ type: 'sandboxNotReady', podUid: sandbox.config.pod.uid, id: sandbox.id });
+  }
+
+  #containerEnded(record: ContainerRecord): void {
+    this.#containers.put(record);
+    this.#waiting.get(record.id)?.forEach((wake) => wake());
+    const podUid = this.#sandboxes.get(record.sandboxId)?.config.pod.uid ?? '';
+    this.#emit({ type: 'containerExited', podUid, id: record.id });
+  }
+
+  /** For what left no exit file, because its conmon was killed; a process gone twice in a row has ended. */
+  #lookAround(): void {
+    const running = this.#containers.all().filter(({ state }) => state === 'running');
+    const ready = this.#sandboxes.all().filter(({ state }) => state === 'ready');
+    const gone = new Set([
+      ...running.filter(({ process }) => process === undefined || !isAlive(process)).map(({ id }) => id),
+      ...ready.filter(({ pause }) => pause === undefined || !isAlive(pause)).map(({ id }) => id),
+    ]);
+    for (const id of gone) {
+      this.#watch.look(id);
+      if (!this.#suspects.has(id)) continue;
+      const container = this.#containers.get(id);
+      const sandbox = this.#sandboxes.get(id);
+      if (container?.state === 'running') this.#containerEnded(ended(container, lostEnd(new Date())));
+      if (sandbox?.state === 'ready') this.#sandboxLost(sandbox);
+    }
+    this.#suspects.clear();
+    for (const id of gone) this.#suspects.add(id);
+  }
+
+  /** Also finds out when conmon went first and no file will come. */
+  #exited(id: string, timeoutMs: number): Promise<boolean> {
+    const isOver = (): boolean => (this.#containers.get(id)?.state ?? 'exited') === 'exited';
+    if (isOver()) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      const waiting = this.#waiting.get(id) ?? new Set();
+      this.#waiting.set(id, waiting);
+      let wasGone = false;
+      const settle = (): void => {
+        clearTimeout(timer);
+        clearInterval(look);
+        waiting.delete(settle);
+        if (waiting.size === 0) this.#waiting.delete(id);
+        resolve(isOver());
+      };
+      const timer = setTimeout(settle, timeoutMs);
+      const look = setInterval(() => {
+        const record = this.#containers.get(id);
+        const isGone = record?.process === undefined || !isAlive(record.process);
+        this.#watch.look(id);
+        if (wasGone && isGone && record?.state === 'running') this.#containerEnded(ended(record, lostEnd(new Date())));
+        wasGone = isGone;
+      }, lookIntervalMs);
+      waiting.add(settle);
+    });
+  }
+
+  #emit(event: RuntimeEvent): void {
+    for (const handler of this.#handlers) handler(event);
+  }
+}
