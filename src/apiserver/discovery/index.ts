@@ -18,6 +18,15 @@ function wantsAggregated(accept: string | undefined): boolean {
   return first?.parameters['as'] === 'APIGroupDiscoveryList' && first.parameters['g'] === 'apidiscovery.k8s.io';
 }
 
+/**
+ * kubectl reads version 2 only to check a `List` before it sends it, and takes a kind that is not there for valid; the server
+ * checks each item. So this document, a protobuf message, is the empty one.
+ */
+const openApiV2: Document = {
+  body: Buffer.alloc(0),
+  contentType: 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf',
+};
+
 /** `serverAddress`: where clients reach this server, HOST:PORT. */
 export function createDiscovery(registry: Registry, serverAddress: string): Discovery {
   const { groupVersions } = registry;
@@ -38,6 +47,7 @@ export function createDiscovery(registry: Registry, serverAddress: string): Disc
     documents.set(`${base}/${each.version}`, { body: resourceList(each) });
     if (each.group !== '') documents.set(base, { body: apiGroup(groupVersions, each.group) ?? {} });
   }
+  documents.set('/openapi/v2', openApiV2);
   documents.set('/', { body: { paths: ['/healthz', '/livez', '/readyz', ...documents.keys()].sort() } });
   return (pathname, accept) => {
     const path = pathname.length > 1 && pathname.endsWith('/') ? pathname.slice(0, -1) : pathname;
