@@ -15,7 +15,7 @@ test('the first change is committed at once, those during a commit together', as
   };
   const loop = createCommitLoop({ name: 'test', commit, logger: silentLogger, signal: abort.signal });
   loop.request();
-  await pause(5);
+  await new Promise((resolve) => setImmediate(resolve));
   assert.equal(commits, 1);
   for (let index = 0; index < 10; index += 1) loop.request();
   await loop.settled();

@@ -38,10 +38,9 @@ const defaultMtu = 1500;
 const bridgeNetfilterMissing =
   'kernel module br_netfilter is missing: a Service answered by a pod of the same node will not work; modprobe br_netfilter';
 
-/** Of the link that has the node's address; a node may have it on loopback, whose MTU says nothing. */
-function mtuOf(links: readonly Link[], nodeIP: string): number {
-  const uplink = links.find(({ name, addresses }) => name !== 'lo' && addresses.some((one) => one.address === nodeIP));
-  return uplink?.mtu ?? defaultMtu;
+/** The link that has the node's address; a node may have it on loopback, which leads nowhere. */
+function uplinkOf(links: readonly Link[], nodeIP: string): Link | undefined {
+  return links.find(({ name, addresses }) => name !== 'lo' && addresses.some((one) => one.address === nodeIP));
 }
 
 export class NodeLink {
@@ -107,7 +106,8 @@ export class NodeLink {
     const observed = await this.#observe();
     const cidr = parseCIDR(podCIDR);
     const gateway = gatewayOf(cidr);
-    const mtu = mtuOf(observed.links, nodeIP);
+    const uplink = uplinkOf(observed.links, nodeIP);
+    const mtu = uplink?.mtu ?? defaultMtu;
     const bridge = {
       alias: bridgeAlias(nodeName),
       mac: macOf(gateway),
@@ -116,7 +116,7 @@ export class NodeLink {
       prefixLength: cidr.prefixLength,
     };
     const others = peers.filter(({ node }) => node !== nodeName);
-    const desired: DesiredNode = { bridge, peers: others };
+    const desired: DesiredNode = { bridge, peers: others, uplink: uplink?.name };
     const plan = planNode(desired, observed);
     await writeSysctls(exec, plan.settings);
     // Rules before links: what comes up first must not be seen unmasqueraded.
@@ -126,6 +126,7 @@ export class NodeLink {
     // One node that cannot be reached (another segment) must not hold up the rest.
     const routeFailures = failures.filter(({ line }) => line.startsWith('route '));
     if (failures.length > routeFailures.length) throw new IpBatchError('pod network of the node', failures);
+    await writeSysctls(exec, plan.settingsAfter);
     const failed = new Set(failures.map(({ index }) => index));
     return {
       mtu,
@@ -138,15 +139,13 @@ export class NodeLink {
   }
 
   async #observe(): Promise<ObservedNode> {
-    const { exec, family } = this.#options;
-    const [links, routes, settings] = await Promise.all([
-      readLinks(exec),
-      readRoutes(exec, family, routeProtocol),
-      readSysctls(exec, settingNames),
-    ]);
+    const { exec, family, nodeIP } = this.#options;
+    const [links, routes] = await Promise.all([readLinks(exec), readRoutes(exec, family, routeProtocol)]);
+    const names = settingNames(uplinkOf(links, nodeIP)?.name);
+    const settings = await readSysctls(exec, names);
     if (settings.has(bridgeNetfilterSetting) || this.#triedModule) return { links, routes, settings };
     this.#triedModule = true;
     await exec.run({ argv: ['modprobe', 'br_netfilter'] }).catch(() => undefined);
-    return { links, routes, settings: await readSysctls(exec, settingNames) };
+    return { links, routes, settings: await readSysctls(exec, names) };
   }
 }

@@ -24,6 +24,8 @@ export interface DesiredNode {
     readonly prefixLength: number;
   };
   readonly peers: readonly Peer[];
+  /** The link towards the other nodes; undefined when the node's address stands on none. */
+  readonly uplink: string | undefined;
 }
 
 export interface ObservedNode {
@@ -40,6 +42,8 @@ export interface NodePlan {
   readonly lines: readonly string[];
   readonly steps: readonly Change[];
   readonly settings: ReadonlyMap<string, string>;
+  /** Settings of the bridge that this plan makes: they exist only after the lines. */
+  readonly settingsAfter: ReadonlyMap<string, string>;
 }
 
 /** There is a link of our name that somebody else made. */
@@ -122,13 +126,15 @@ function routeSteps({ peers }: DesiredNode, routes: readonly Route[]): Step[] {
   return steps;
 }
 
-/** What the kernel must be set to. `loosen` values are changed only when they are strict. */
-const settings: readonly {
+interface Setting {
   readonly name: string;
   readonly value: string;
   readonly why: string;
+  /** Changed only when it has this value. */
   readonly only?: string;
-}[] = [
+}
+
+const settings: readonly Setting[] = [
   { name: 'net.ipv4.ip_forward', value: '1', why: 'packets of pods are forwarded' },
   {
     name: 'net.ipv4.conf.all.rp_filter',
@@ -137,35 +143,50 @@ const settings: readonly {
     why: 'an answer may take another way than the question',
   },
   {
-    name: 'net.ipv4.conf.all.send_redirects',
-    value: '0',
-    why: 'a pod must not be told a shortcut past the translation',
-  },
-  {
     name: 'net.netfilter.nf_conntrack_tcp_be_liberal',
     value: '1',
     why: 'a late segment is still translated, not answered by a reset',
   },
 ];
 
+/**
+ * The kernel takes `all` or the link's own, so both are off. A redirect after translation tells the sender a shortcut past
+ * the translation. It also starts the sender's ICMP limit anew with nothing to spend (ip_rt_send_redirect, seen on Linux
+ * 6.18), so the refusal of a datagram in the next second would be swallowed.
+ */
+function redirectSetting(link: string): Setting {
+  // sysctl(8) writes the dot of a VLAN link as a slash.
+  const name = `net.ipv4.conf.${link.replaceAll('.', '/')}.send_redirects`;
+  return { name, value: '0', why: 'no shortcut past the translation, and no refusal lost to its rate limit' };
+}
+
+function settingsFor(uplink: string | undefined): readonly Setting[] {
+  return [...settings, ...['all', bridgeName, ...(uplink === undefined ? [] : [uplink])].map(redirectSetting)];
+}
+
 /** Tells whether br_netfilter is loaded. */
 export const bridgeNetfilterSetting = 'net.bridge.bridge-nf-call-iptables';
 
 /** Every setting that is looked at. */
-export const settingNames: readonly string[] = [...settings.map(({ name }) => name), bridgeNetfilterSetting];
+export function settingNames(uplink: string | undefined): readonly string[] {
+  return [...settingsFor(uplink).map(({ name }) => name), bridgeNetfilterSetting];
+}
 
 /** Lines in order: settings first, then the bridge, then routes. Throws {@link ForeignLinkError}. */
 export function planNode(desired: DesiredNode, observed: ObservedNode): NodePlan {
-  const changed = settings.filter(({ name, value, only }) => {
+  const changed = settingsFor(desired.uplink).filter(({ name, value, only }) => {
     const now = observed.settings.get(name);
     return now !== undefined && (only === undefined ? now !== value : now === only);
   });
+  const ofBridge = redirectSetting(bridgeName);
+  const made = !observed.links.some(({ name }) => name === bridgeName);
   const steps = [...bridgeSteps(desired, observed.links), ...routeSteps(desired, observed.routes)];
   return {
     changes: changed.map(({ name, value, why }) => ({ action: 'set', object: `${name}=${value}`, reason: why })),
     steps,
     lines: steps.map(({ line }) => line),
     settings: new Map(changed.map(({ name, value }) => [name, value])),
+    settingsAfter: new Map(made ? [[ofBridge.name, ofBridge.value]] : []),
   };
 }
 

@@ -23,7 +23,7 @@ const link = (facts: Partial<Link> & { name: string }): Link => ({
 
 const bridge = { alias: 'podwire:node/a', mac: '0a:58:0a:2d:01:01', mtu: 1450, address: '10.45.1.1', prefixLength: 24 };
 const peer = { node: 'b', ip: '10.44.0.12', podCIDR: '10.45.2.0/24' };
-const desired: DesiredNode = { bridge, peers: [peer] };
+const desired: DesiredNode = { bridge, peers: [peer], uplink: 'eth0.100' };
 const settings = new Map([
   ['net.ipv4.ip_forward', '1'],
   ['net.ipv4.conf.all.rp_filter', '0'],
@@ -62,9 +62,30 @@ test('a node that is as it should be: nothing', () => {
   assert.deepEqual([plan.lines, plan.settings.size], [[], 0]);
 });
 
+test('redirects are off on the bridge and on the uplink', () => {
+  const on = new Map([
+    ...settings,
+    ['net.ipv4.conf.eth0/100.send_redirects', '1'],
+    ['net.ipv4.conf.pw0.send_redirects', '1'],
+  ]);
+  assert.deepEqual(
+    [...planNode(desired, { ...standing, settings: on }).settings],
+    [
+      ['net.ipv4.conf.pw0.send_redirects', '0'],
+      ['net.ipv4.conf.eth0/100.send_redirects', '0'],
+    ],
+  );
+  // The bridge's own setting exists only when the bridge does.
+  assert.deepEqual([...planNode(desired, standing).settingsAfter], []);
+  assert.deepEqual(
+    [...planNode(desired, { ...standing, links: [] }).settingsAfter],
+    [['net.ipv4.conf.pw0.send_redirects', '0']],
+  );
+});
+
 test('routes follow the nodes; a strict reverse path filter is loosened', () => {
   const plan = planNode(
-    { bridge, peers: [{ ...peer, ip: '10.44.0.99' }] },
+    { bridge, peers: [{ ...peer, ip: '10.44.0.99' }], uplink: undefined },
     {
       ...standing,
       routes: [...standing.routes, { destination: '10.45.9.0/24', via: '10.44.0.19', device: 'eth0' }],
