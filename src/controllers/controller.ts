@@ -1,5 +1,6 @@
 /** The shape all controllers have: informers in, one `reconcile(key)`, writes out. */
 import type { ApiClient, KubeObject } from '../api/client.ts';
+import { isNotFound } from '../api/errors.ts';
 import type { EventRecorder } from '../api/event-recorder.ts';
 import type { InformerFactory } from '../api/informer.ts';
 import type { Logger } from '../api/logger.ts';
@@ -41,6 +42,15 @@ export function startController(context: ControllerContext, options: ControllerO
       return reconcile(key);
     },
   });
+}
+
+/** Awaits a write to something that may be gone meanwhile: that is no failure, since its own event is on its way. */
+export async function unlessGone(write: Promise<unknown>): Promise<void> {
+  try {
+    await write;
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+  }
 }
 
 /** The object with `kind` and `apiVersion`, which items of a LIST may lack. */

@@ -1,11 +1,11 @@
 /** Carries out the plan for a Deployment. */
 import type { ApiClient } from '../../api/client.ts';
-import { isAlreadyExists, isNotFound } from '../../api/errors.ts';
+import { isAlreadyExists } from '../../api/errors.ts';
 import type { EventRecorder } from '../../api/event-recorder.ts';
 import { isControlledBy } from '../../api/owner.ts';
 import { deployments, replicaSets } from '../../api/resources.ts';
 import type { Deployment, DeploymentStatus, ReplicaSet } from '../../api/types.gen.ts';
-import { withKind } from '../controller.ts';
+import { unlessGone, withKind } from '../controller.ts';
 import { isNamespaceTerminating } from '../namespace/terminating.ts';
 import type { OwnWrites } from '../own-writes.ts';
 import { semanticEqual } from '../semantic-equal.ts';
@@ -107,12 +107,10 @@ function tellScaled(
 
 async function remove(context: ApplyContext, deployment: Deployment, replicaSet: ReplicaSet): Promise<void> {
   const { namespace, name = '', uid } = replicaSet.metadata;
-  try {
-    const preconditions = uid === undefined ? {} : { uid };
-    await context.client.delete(replicaSets, { namespace, name }, { propagationPolicy: 'Background', preconditions });
-  } catch (error) {
-    if (!isNotFound(error)) throw error;
-  }
+  const preconditions = uid === undefined ? {} : { uid };
+  await unlessGone(
+    context.client.delete(replicaSets, { namespace, name }, { propagationPolicy: 'Background', preconditions }),
+  );
   context.replicaSetWrites.deleted(scopeOf(deployment), replicaSet);
 }
 

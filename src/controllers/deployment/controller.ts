@@ -4,7 +4,7 @@ import { keyOf } from '../../api/informer.ts';
 import { deployments, pods, replicaSets } from '../../api/resources.ts';
 import type { Deployment, ReplicaSet } from '../../api/types.gen.ts';
 import { claimAll } from '../claim.ts';
-import { startController, withKind, type ControllerContext } from '../controller.ts';
+import { startController, unlessGone, withKind, type ControllerContext } from '../controller.ts';
 import { byController, byNamespace, orphansByNamespace } from '../indexes.ts';
 import { OwnWrites } from '../own-writes.ts';
 import { applyPlan, scopeOf } from './apply.ts';
@@ -50,7 +50,7 @@ export function startDeploymentController(context: ControllerContext): void {
       }
       const owned = await ownReplicaSets(deployment);
       const plan = planDeployment({ deployment, replicaSets: owned, hasPods, now: now() });
-      await applyPlan({ client, events, now, replicaSetWrites, deploymentWrites }, deployment, plan);
+      await unlessGone(applyPlan({ client, events, now, replicaSetWrites, deploymentWrites }, deployment, plan));
       return plan.requeueAfterMs === undefined ? undefined : { requeueAfterMs: plan.requeueAfterMs };
     },
   });

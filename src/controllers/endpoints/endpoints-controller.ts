@@ -1,10 +1,9 @@
 /** Endpoints (core/v1): the older form of the same facts, one object a Service. */
 import type { KubeObject } from '../../api/client.ts';
-import { isNotFound } from '../../api/errors.ts';
 import { keyOf } from '../../api/informer.ts';
 import { endpoints, nodes, pods, services } from '../../api/resources.ts';
 import type { Endpoints, Service } from '../../api/types.gen.ts';
-import { namespacedKey, startController, type ControllerContext } from '../controller.ts';
+import { namespacedKey, startController, unlessGone, type ControllerContext } from '../controller.ts';
 import { isNamespaceTerminating } from '../namespace/terminating.ts';
 import { OwnWrites } from '../own-writes.ts';
 import { semanticEqual } from '../semantic-equal.ts';
@@ -56,9 +55,7 @@ export function startEndpointsController(context: ControllerContext): void {
   const remove = async (key: string): Promise<void> => {
     const current = writes.get(key);
     if (current?.metadata.labels?.[managedByLabel] !== managedBy) return;
-    await client.delete(endpoints, namespacedKey(key)).catch((error: unknown) => {
-      if (!isNotFound(error)) throw error;
-    });
+    await unlessGone(client.delete(endpoints, namespacedKey(key)));
     writes.deleted('', current);
   };
 

@@ -2,7 +2,7 @@
 import { isAlreadyExists, isNotFound } from '../../api/errors.ts';
 import { endpointSlices, nodes, pods, services } from '../../api/resources.ts';
 import type { EndpointSlice, Service } from '../../api/types.gen.ts';
-import { startController, type ControllerContext } from '../controller.ts';
+import { startController, unlessGone, type ControllerContext } from '../controller.ts';
 import { byNamespace, byNode } from '../indexes.ts';
 import { isNamespaceTerminating } from '../namespace/terminating.ts';
 import { OwnWrites } from '../own-writes.ts';
@@ -51,9 +51,7 @@ export function startEndpointSliceController(context: ControllerContext): void {
       ...plan.update.map(async (slice) => writes.wrote(key, await client.update(endpointSlices, slice))),
       ...plan.remove.map(async (slice) => {
         const { namespace, name = '' } = slice.metadata;
-        await client.delete(endpointSlices, { namespace, name }).catch((error: unknown) => {
-          if (!isNotFound(error)) throw error;
-        });
+        await unlessGone(client.delete(endpointSlices, { namespace, name }));
         writes.deleted(key, slice);
       }),
     ]);

@@ -1,9 +1,8 @@
 /** Garbage collection: what is owned goes with its owner. */
 import type { ApiClient, KubeObject } from '../../api/client.ts';
-import { isNotFound } from '../../api/errors.ts';
 import type { Change } from '../../api/informer.ts';
 import type { WorkQueue } from '../../api/work-queue.ts';
-import { startController, type ControllerContext } from '../controller.ts';
+import { startController, unlessGone, type ControllerContext } from '../controller.ts';
 import type { AnyResource } from '../known-resources.ts';
 import { OwnerGraph, type Member } from './graph.ts';
 import {
@@ -96,7 +95,7 @@ class GarbageCollector {
     if (verdict.action === 'trim') await this.#patch(member, { ownerReferences: verdict.ownerReferences });
     if (verdict.action !== 'delete') return;
     const options = { propagationPolicy: verdict.propagation, preconditions: versionOf(object) };
-    await this.#client.delete(type, { namespace, name }, options).catch(ignoreNotFound);
+    await unlessGone(this.#client.delete(type, { namespace, name }, options));
   }
 
   #removeFinalizer(member: Member, finalizer: string): Promise<void> {
@@ -107,7 +106,7 @@ class GarbageCollector {
   async #patch({ type, object }: Member, metadata: KubeObject['metadata']): Promise<void> {
     const { namespace, name = '' } = object.metadata;
     const patch = { metadata: { ...versionOf(object), ...metadata } };
-    await this.#client.patch(type, { namespace, name }, patch, { type: 'merge' }).catch(ignoreNotFound);
+    await unlessGone(this.#client.patch(type, { namespace, name }, patch, { type: 'merge' }));
   }
 }
 
@@ -117,10 +116,6 @@ function versionOf({ metadata: { uid, resourceVersion } }: KubeObject): { uid?: 
     ...(uid === undefined ? {} : { uid }),
     ...(resourceVersion === undefined ? {} : { resourceVersion }),
   };
-}
-
-function ignoreNotFound(error: unknown): void {
-  if (!isNotFound(error)) throw error;
 }
 
 /** Starts the collector; it ends with the context's signal. */

@@ -6,7 +6,7 @@ import { selectorFromLabelSelector } from '../../api/selectors.ts';
 import type { Pod, ReplicaSet } from '../../api/types.gen.ts';
 import type { WorkQueue } from '../../api/work-queue.ts';
 import { claimAll } from '../claim.ts';
-import { startController, withKind, type ControllerContext } from '../controller.ts';
+import { startController, unlessGone, withKind, type ControllerContext } from '../controller.ts';
 import { byController, byNamespace, orphansByNamespace } from '../indexes.ts';
 import { OwnWrites } from '../own-writes.ts';
 import { hasEnded, isActive } from '../pod-state.ts';
@@ -55,10 +55,14 @@ class ReplicaSetController {
     const now = this.#context.now();
     const { status, nextAvailableMs } = replicaSetStatus({ replicaSet, active, terminating, failure, now });
     if (!semanticEqual(replicaSet.status, status)) {
-      this.#writes.wrote('', await this.#context.client.update(replicaSets, { ...replicaSet, status }, 'status'));
+      await unlessGone(this.#write({ ...replicaSet, status }));
     }
     if (failure !== undefined) throw failure;
     return nextAvailableMs === undefined ? undefined : { requeueAfterMs: nextAvailableMs };
+  }
+
+  async #write(replicaSet: ReplicaSet): Promise<void> {
+    this.#writes.wrote('', await this.#context.client.update(replicaSets, replicaSet, 'status'));
   }
 
   #ownPods(replicaSet: ReplicaSet): readonly Pod[] {
