@@ -42,7 +42,7 @@ export function kubectlStories(lab: Lab): void {
       const text = (await lab.kubectl(['describe', 'pod', pod?.metadata.name ?? ''])).stdout;
       assert.match(text, /Scheduled/);
       assert.match(text, /Started/);
-      await lab.kubectl(['delete', 'deployment', 'shop', '--grace-period=1', '--force']);
+      await lab.kubectl(['delete', 'deployment', 'shop', '--grace-period=1']);
       await eventually('its pods to go', async () => (await lab.pods('app=shop')).length === 0);
     });
 
