@@ -72,6 +72,7 @@ function assemble(options: KubeletOptions, allocatable: ReturnType<typeof nodeRe
       services: () => serviceInformer.list(),
       nodeIPs,
       allocatable: () => allocatable,
+      logger,
     },
     images,
     statuses: createStatusManager({ client, logger, signal }),

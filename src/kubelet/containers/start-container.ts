@@ -2,6 +2,7 @@
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { ApiClient } from '../../api/client.ts';
+import type { Logger } from '../../api/logger.ts';
 import type { Container, Pod, Quantity, Service } from '../../api/types.gen.ts';
 import type { RuntimeService } from '../../runtime/contract.ts';
 import type { PodDirs } from '../files/pod-dirs.ts';
@@ -24,6 +25,7 @@ export interface ContainerStarterOptions {
   readonly services: () => readonly Service[];
   readonly nodeIPs: readonly string[];
   readonly allocatable: () => Readonly<Record<string, Quantity>>;
+  readonly logger: Logger;
 }
 
 /** The sandbox that the container goes into. */
@@ -95,9 +97,10 @@ async function start(
   place: StartPlace,
   { name, attempt }: ContainerToStart,
 ): Promise<string> {
-  const { runtime, images, events, dirs } = options;
+  const { runtime, images, events, dirs, logger } = options;
   const { pod, hostname, volumes } = place;
   const container = find(pod, name);
+  const begin = performance.now();
   const [image, env, logPath] = await Promise.all([
     images.ensure(pod, container),
     resolveEnvironment(options, place, container),
@@ -105,10 +108,20 @@ async function start(
   ]);
   const mounts = await containerMounts({ pod, container, attempt, dirs, volumes, env });
   const config = containerConfig({ pod, container, attempt, imageId: image.id, env, hostname, mounts, logPath });
+  const ready = performance.now();
   const id = await step('CreateContainerError', runtime.createContainer(place.sandboxId, config));
+  const created = performance.now();
   events.normal(pod, 'Created', 'Container created');
   await step('RunContainerError', runtime.startContainer(id));
   events.normal(pod, 'Started', 'Container started');
+  logger.info('a container runs', {
+    pod: `${pod.metadata.namespace}/${pod.metadata.name}`,
+    container: name,
+    attempt,
+    prepareMs: Math.round(ready - begin),
+    createMs: Math.round(created - ready),
+    startMs: Math.round(performance.now() - created),
+  });
   return id;
 }
 

@@ -28,7 +28,8 @@ const patientMs = 1_000;
 const imagesMs = 30_000;
 /** Without any change the status is written this often (upstream's nodeStatusReportFrequency). */
 const reportMs = 300_000;
-const retryMs = 500;
+const firstRetryMs = 50;
+const maxRetryMs = 1_000;
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
@@ -63,7 +64,7 @@ class NodeKeeper {
 
   async register(): Promise<Node> {
     const { client, identity, facts, logger, signal } = this.#options;
-    for (;;) {
+    for (let retryMs = firstRetryMs; ; retryMs = Math.min(maxRetryMs, retryMs * 2)) {
       try {
         this.#node = await this.#createOrTake(client, identity, facts);
         this.#writtenAtMs = Date.now();
@@ -101,7 +102,7 @@ class NodeKeeper {
         await pause(ready ? patientMs : impatientMs, signal);
       } catch (error) {
         if (!signal.aborted) logger.warn('the node status was not written', { error: String(error) });
-        await pause(retryMs, signal);
+        await pause(maxRetryMs, signal);
       }
     }
   }

@@ -59,11 +59,13 @@ export async function endPod(work: PodWork, deps: PodDeps, ending: PodEnding): P
   }
   if (ending.reason === 'deleted') {
     // What it ended with must be in the API before the records of it are gone from here.
-    publish(work, deps, await look(work, deps));
     await deps.statuses.settled(work.uid);
+    publish(work, deps, await look(work, deps));
+    await Promise.all([removeEverything(work, deps, view), deps.statuses.settled(work.uid)]);
+    await deps.deleteFromApi(pod);
+  } else {
+    await removeEverything(work, deps, view);
   }
-  await removeEverything(work, deps, view);
-  if (ending.reason === 'deleted') await deps.deleteFromApi(pod);
   deps.statuses.forget(work.uid);
   return true;
 }

@@ -82,7 +82,15 @@ async function replaceSandbox(
     for (const id of stopFirst) await deps.runtime.stopPodSandbox(id);
     if (stopFirst.length > 0)
       deps.events.normal(work.pod, 'SandboxChanged', 'Pod sandbox changed, it will be killed and re-created.');
+    const begin = performance.now();
     const made = await createSandbox(work, deps, attempt);
+    const { namespace, name } = work.pod.metadata;
+    deps.logger.info('a sandbox runs', {
+      pod: `${namespace}/${name}`,
+      attempt,
+      ips: made.ips,
+      ms: Math.round(performance.now() - begin),
+    });
     work.sandboxFailure = undefined;
     return made;
   } catch (error) {

@@ -60,7 +60,17 @@ export class NodeOnFakes {
       deps: {
         runtime,
         images,
-        starter: { client, runtime, images, events, dirs, services: listServices, nodeIPs, allocatable },
+        starter: {
+          client,
+          runtime,
+          images,
+          events,
+          dirs,
+          services: listServices,
+          nodeIPs,
+          allocatable,
+          logger: silentLogger,
+        },
         statuses: createStatusManager({ client, logger: silentLogger, signal }),
         volumes: createPodVolumes({
           client,
