@@ -196,7 +196,11 @@ function merged(old: Loose, object: Loose, subresource: string): Loose {
     creationTimestamp: old.metadata.creationTimestamp,
     resourceVersion: old.metadata.resourceVersion,
   };
-  if (subresource === 'status') return { ...old, status: object.status };
+  if (subresource === 'status') {
+    const { annotations } = object.metadata;
+    const metadata = annotations === undefined ? old.metadata : { ...old.metadata, annotations };
+    return { ...old, metadata, status: object.status };
+  }
   if (subresource === 'finalize') return { ...old, spec: { ...old.spec, finalizers: object.spec?.finalizers } };
   const generation = (old.metadata.generation ?? 1) + (same(old.spec, object.spec) ? 0 : 1);
   const next: Loose = { ...object, metadata: { ...object.metadata, ...keep, generation } };

@@ -27,8 +27,7 @@ export async function applyPlan(context: ApplyContext, deployment: Deployment, p
   if (plan.create !== undefined) await create(context, deployment, plan.create);
   await Promise.all(plan.update.map((change) => update(context, deployment, change)));
   await Promise.all(plan.remove.map((each) => remove(context, deployment, each)));
-  const current = await writeRevision(context, deployment, plan.revision);
-  await writeStatus(context, current, plan.status);
+  await writeStatus(context, deployment, plan.status, plan.revision);
 }
 
 /** The scope of OwnWrites: a Deployment's ReplicaSets. */
@@ -114,23 +113,19 @@ async function remove(context: ApplyContext, deployment: Deployment, replicaSet:
   context.replicaSetWrites.deleted(scopeOf(deployment), replicaSet);
 }
 
-/** Returns the Deployment as it is afterwards. */
-async function writeRevision(
+/** Writes only what is new; the revision goes with the status, in one write. */
+async function writeStatus(
   context: ApplyContext,
   deployment: Deployment,
-  revision: string | undefined,
-): Promise<Deployment> {
-  const told = deployment.metadata.annotations?.[revisionAnnotation];
-  if (revision === undefined || told === revision) return deployment;
-  const { namespace, name = '', uid } = deployment.metadata;
-  const patch = { metadata: { uid, annotations: { [revisionAnnotation]: revision } } };
-  const written = await context.client.patch(deployments, { namespace, name }, patch, { type: 'merge' });
-  context.deploymentWrites.wrote('', written);
-  return written;
-}
-
-async function writeStatus(context: ApplyContext, deployment: Deployment, status: DeploymentStatus): Promise<void> {
-  if (semanticEqual(deployment.status, status)) return;
-  const written = await context.client.update(deployments, { ...deployment, status }, 'status');
+  status: DeploymentStatus,
+  revision?: string,
+): Promise<void> {
+  const { annotations } = deployment.metadata;
+  const isTold = revision === undefined || annotations?.[revisionAnnotation] === revision;
+  if (isTold && semanticEqual(deployment.status, status)) return;
+  const metadata = isTold
+    ? deployment.metadata
+    : { ...deployment.metadata, annotations: { ...annotations, [revisionAnnotation]: revision } };
+  const written = await context.client.update(deployments, { ...deployment, metadata, status }, 'status');
   context.deploymentWrites.wrote('', written);
 }

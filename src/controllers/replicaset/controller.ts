@@ -49,7 +49,10 @@ class ReplicaSetController {
       return;
     }
     const active = await this.#claim(replicaSet);
+    const hadMet = this.#expectations.areMet(key);
     const failure = await this.#manage(key, replicaSet, active);
+    // The pods just created or deleted are about to be seen: the status is written then, with them.
+    if (failure === undefined && hadMet && !this.#expectations.areMet(key)) return;
     const leaving = this.#ownPods(replicaSet).filter((pod) => pod.metadata.deletionTimestamp !== undefined);
     const terminating = leaving.filter((pod) => !hasEnded(pod)).length;
     const now = this.#context.now();
