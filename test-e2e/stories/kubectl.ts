@@ -42,8 +42,9 @@ export function kubectlStories(lab: Lab): void {
       const text = (await lab.kubectl(['describe', 'pod', pod?.metadata.name ?? ''])).stdout;
       assert.match(text, /Scheduled/);
       assert.match(text, /Started/);
-      await lab.kubectl(['delete', 'deployment', 'shop', '--grace-period=1']);
-      await eventually('its pods to go', async () => (await lab.pods('app=shop')).length === 0);
+      await lab.kubectl(['delete', 'deployment', 'shop']);
+      // Its pods have the usual grace of 30 s, and their shell, being the first process, takes no notice of TERM.
+      await eventually('its pods to go', async () => (await lab.pods('app=shop')).length === 0, 60_000);
     });
 
     test('a watch shows a pod becoming Running and going away', async () => {

@@ -8,7 +8,8 @@ import { service, sleeper, webDeployment } from '../workloads.ts';
 /** Addresses, links, namespaces, rules, cgroups, mounts and processes of a node, without counters and numbers that only grow. */
 async function nodeState(lab: Lab, node: string): Promise<string[]> {
   const script = [
-    `ip -o addr | sed 's/^[0-9]*: /addr /; s/valid_lft.*//'`,
+    // A link-local address comes some time after its link, and goes with it.
+    `ip -o addr | grep -v 'inet6 fe80:' | sed 's/^[0-9]*: /addr /; s/valid_lft.*//'`,
     `ip -o link | sed 's/^[0-9]*: /link /; s/@if[0-9]*//; s/ mtu.*//'`,
     `ip route | sed 's/^/route /'`,
     `ip neigh show nud permanent | sed 's/^/neighbour /'`,

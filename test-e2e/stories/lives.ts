@@ -68,7 +68,7 @@ export function lifeStories(lab: Lab): void {
       const node = before.spec?.nodeName ?? '';
       const namespace = await netNamespace(lab);
       const pids = await processesOf(lab, node, namespace);
-      const agent = `for p in /proc/[0-9]*; do tr '\\0' ' ' < $p/cmdline | grep -q 'mjs agent' && basename $p; done; true`;
+      const agent = `for p in /proc/[0-9]*; do tr '\\0' ' ' < $p/cmdline | grep -q '[m]js agent' && basename $p; done; true`;
       const [pid] = (await lab.onNode(node, ['bash', '-c', agent])).stdout.split('\n');
       assert.ok(pid, 'no agent process found');
       await lab.onNode(node, ['kill', '-9', pid]);
