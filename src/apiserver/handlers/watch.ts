@@ -2,7 +2,7 @@
 import { randomInt } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import { apiVersionOf } from '../../api/resources.ts';
-import { RevisionCompacted, type StoreEvent } from '../../store/contract.ts';
+import { RevisionCompacted, type RangeResult, type StoreEvent } from '../../store/contract.ts';
 import { badRequest, expired } from '../errors.ts';
 import type { Machinery } from '../machinery.ts';
 import { metaVersion } from '../representations/partial.ts';
@@ -18,6 +18,8 @@ const bookmarkEveryMs = 60_000;
 /** Without `timeoutSeconds` a watch ends after this time and up to as much again, so that not all come back at once. */
 const defaultTimeoutSeconds = 1800;
 const maxTimeoutSeconds = 24 * 3600;
+
+type Snapshot = Pick<RangeResult, 'items' | 'revision'>;
 
 interface Wish {
   /** Begin with an ADDED for everything there is. */
@@ -72,21 +74,16 @@ function bookmark(
   return plainLine('BOOKMARK', { kind, apiVersion: partial ? metaVersion : apiVersionOf(row.type), metadata });
 }
 
-/** The initial events: everything selected at `revision`, then the bookmark if asked for. */
+/** The initial events, of one snapshot: everything selected, then the bookmark if asked for. */
 function* initialLines(
-  machinery: Machinery,
   request: ResourceRequest,
   wish: Wish,
   maker: LineMaker,
   selects: Selection | undefined,
+  { items, revision }: Snapshot,
 ): Generator<Buffer> {
-  const { revision } = machinery.store;
-  if (wish.initial) {
-    for (const { value, modRevision } of machinery.store.latest.range(
-      prefixOf(request.row.type, request.path.namespace),
-    )) {
-      if (selects === undefined || selects(decodeShared(value))) yield maker.initial(value, modRevision);
-    }
+  for (const { value, modRevision } of items) {
+    if (selects === undefined || selects(decodeShared(value))) yield maker.initial(value, modRevision);
   }
   if (wish.markEnd) yield bookmark(request, revision, { 'k8s.io/initial-events-end': 'true' });
 }
@@ -145,7 +142,7 @@ export async function watch(machinery: Machinery, request: ResourceRequest, resp
     response.end(plainLine('ERROR', status));
     return;
   }
-  // One snapshot: nothing is written between store.watch and this.
-  const lines = [...initialLines(machinery, request, wish, maker, selects)];
-  await stream.begin(lines);
+  // Nothing is written between store.watch and this.
+  const items = wish.initial ? machinery.store.latest.range(prefix) : [];
+  await stream.begin(initialLines(request, wish, maker, selects, { items, revision: after }));
 }

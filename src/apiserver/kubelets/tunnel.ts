@@ -79,6 +79,8 @@ function join(client: Duplex, kubelet: Duplex): void {
     from.pipe(to);
     from.once('error', () => to.destroy());
     from.once('close', () => (to.writableFinished ? to.destroy() : to.end(() => to.destroy())));
+    // Else Node ends our writing as soon as the other side has ended its own.
+    from.allowHalfOpen = true;
     const socket = from as Partial<Socket>;
     socket.setTimeout?.(idleMs, () => from.destroy());
   };

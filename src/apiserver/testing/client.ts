@@ -47,7 +47,7 @@ async function* linesOf(response: IncomingMessage): AsyncGenerator<string, undef
 }
 
 export function createClient({ port, ca, pair, headers: own }: ClientOptions): TestClient {
-  const agent = new Agent({ keepAlive: true, ca, cert: pair?.certPem, key: pair?.keyPem });
+  const agent = new Agent({ keepAlive: true, maxSockets: 16, ca, cert: pair?.certPem, key: pair?.keyPem });
   const open = (method: string, path: string, body?: unknown, headers = {}): Promise<IncomingMessage> =>
     new Promise((resolve, reject) => {
       const text = body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body);

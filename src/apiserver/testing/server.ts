@@ -7,7 +7,7 @@ import { silentLogger } from '../../api/logger.ts';
 import { createAuthority, createSigningKey, type Authority, type KeyPairPem } from '../../pki/index.ts';
 import type { Store } from '../../store/contract.ts';
 import { openEmbeddedStore } from '../../store/embedded/index.ts';
-import { startServerOf, type ApiServerOptions, type ApiServerParts } from '../index.ts';
+import { startApiServer, type ApiServerOptions } from '../index.ts';
 
 export interface TestServer extends AsyncDisposable {
   readonly port: number;
@@ -17,6 +17,8 @@ export interface TestServer extends AsyncDisposable {
   readonly admin: TestClient;
   /** Speaks as somebody else, by certificate. */
   clientAs(commonName: string, organizations?: readonly string[]): Promise<TestClient>;
+  /** Closes store and server and opens them again, on the same port. */
+  restart(): Promise<void>;
   /** Speaks without a certificate. */
   clientWith(headers: Readonly<Record<string, string>>): TestClient;
 }
@@ -46,24 +48,34 @@ export async function serverOptions(folder: string): Promise<ApiServerOptions & 
   };
 }
 
-/** Starts a server of these rows. */
-export async function startTestServer(parts: ApiServerParts): Promise<TestServer> {
+/** Starts a server with all resources. */
+export async function startTestServer(): Promise<TestServer> {
   const folder = await mkdtemp(join(tmpdir(), 'podwire-apiserver-'));
   const options = await serverOptions(folder);
-  const { authority, store } = options;
-  const server = await startServerOf(parts, options);
+  const { authority } = options;
+  let { store } = options;
+  let server = await startApiServer(options);
+  const { port } = server;
   const clients: TestClient[] = [];
   const client = (pair?: KeyPairPem, headers = {}): TestClient => {
-    const made = createClient({ port: server.port, ca: authority.certPem, pair, headers });
+    const made = createClient({ port, ca: authority.certPem, pair, headers });
     clients.push(made);
     return made;
   };
   const clientAs = async (commonName: string, organizations: readonly string[] = []): Promise<TestClient> =>
     client(await authority.issue({ commonName, organizations }));
   return {
-    port: server.port,
+    port,
     authority,
-    store,
+    get store() {
+      return store;
+    },
+    restart: async () => {
+      await server.close();
+      await store.close();
+      store = await openEmbeddedStore({ path: join(folder, 'store'), logger: silentLogger });
+      server = await startApiServer({ ...options, store, listen: { ...options.listen, port } });
+    },
     admin: await clientAs('admin', ['system:masters']),
     clientAs,
     clientWith: (headers) => client(undefined, headers),
