@@ -1,13 +1,13 @@
 /** Commands in a running container: for probes and hooks (waited for), and for people (talked to). */
-import { existsSync } from 'node:fs';
-import { readFile, rm, writeFile } from 'node:fs/promises';
-import { randomUUID } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough, type Readable } from 'node:stream';
 import { CommandError } from '../../kernel/exec.ts';
 import { startProcess, type RunningProcess } from '../../kernel/start-process.ts';
 import type { ExecOptions, ExecSession } from '../contract.ts';
 import { RuntimeError } from '../errors.ts';
+import { ExecFiles } from './exec-files.ts';
+import { InnerTerminal } from './exec-terminal.ts';
 import { containerOf, type RuntimeNode } from './node.ts';
 import type { OciProcess, OciSpec } from './oci-spec.ts';
 
@@ -15,37 +15,6 @@ const defaultSize = { columns: 80, rows: 24 };
 const maxOutputBytes = 16 * 1024 * 1024;
 /** A process that ended may have left another one that holds its output: what comes later than this is lost. */
 const drainMs = 500;
-
-/** The files of one exec: what to run, and the pid that the OCI runtime writes once it runs. */
-class ExecFiles {
-  readonly processFile: string;
-  readonly pidFile: string;
-
-  constructor(folder: string) {
-    const name = randomUUID();
-    this.processFile = join(folder, `${name}.json`);
-    this.pidFile = join(folder, `${name}.pid`);
-  }
-
-  started(): boolean {
-    return existsSync(this.pidFile);
-  }
-
-  /** Kills the process itself: killing the OCI runtime in front of it would leave it running. */
-  async killProcess(): Promise<void> {
-    const pid = Number(await readFile(this.pidFile, 'utf8').catch(() => ''));
-    if (!(pid > 0)) return;
-    try {
-      process.kill(pid, 'SIGKILL');
-    } catch {
-      // it ended meanwhile
-    }
-  }
-
-  async remove(): Promise<void> {
-    await Promise.all([rm(this.processFile, { force: true }), rm(this.pidFile, { force: true })]);
-  }
-}
 
 /** Runs a command to its end. A command that cannot be started has exit code 127 (not there) or 126 (not executable), as in a shell. */
 export async function execSync(
@@ -89,14 +58,19 @@ export async function execStreaming(node: RuntimeNode, id: string, options: Exec
       stdin: options.stdin,
       ...(options.tty ? { tty: defaultSize } : {}),
     });
-    return sessionOf(child, files, options, id);
+    return sessionOf(child, files, options, { id, terminal: new InnerTerminal(node.exec, files) });
   } catch (error) {
     await files.remove();
     throw new RuntimeError(`container ${id}: ${String(error)}`, { cause: error });
   }
 }
 
-function sessionOf(child: RunningProcess, files: ExecFiles, options: ExecOptions, id: string): ExecSession {
+function sessionOf(
+  child: RunningProcess,
+  files: ExecFiles,
+  options: ExecOptions,
+  place: { readonly id: string; readonly terminal: InnerTerminal },
+): ExecSession {
   const stdout = drained(child.stdout, child);
   const stderr = child.stderr === undefined ? undefined : drained(child.stderr, child);
   let said = '';
@@ -107,7 +81,7 @@ function sessionOf(child: RunningProcess, files: ExecFiles, options: ExecOptions
     await files.remove();
     if (end.exitCode === undefined) return 137;
     if (end.exitCode === 0 || ran) return end.exitCode;
-    throw new RuntimeError(`container ${id}: ${options.command[0]} was not started: ${said.trim()}`, {
+    throw new RuntimeError(`container ${place.id}: ${options.command[0]} was not started: ${said.trim()}`, {
       exitCode: startFailure(said),
     });
   });
@@ -116,18 +90,29 @@ function sessionOf(child: RunningProcess, files: ExecFiles, options: ExecOptions
     stdin: options.stdin ? child.stdin : undefined,
     stdout,
     stderr,
-    resize: (columns, rows) => child.resize(columns, rows),
+    resize: (columns, rows) => {
+      if (!options.tty || columns <= 0 || rows <= 0) return;
+      child.resize(columns, rows);
+      place.terminal.resize(columns, rows);
+    },
     exitCode,
     kill: () => void files.killProcess().finally(() => child.kill('SIGKILL')),
   };
 }
 
-/** The same bytes, ended soon after the process even when somebody it left behind holds the pipe. */
+/** The same bytes, ended soon after the process even when somebody it left behind holds the pipe; a slow reader still gets them all. */
 function drained(source: Readable, child: RunningProcess): Readable {
   const copy = new PassThrough();
+  let arrived = 0;
+  source.on('data', (chunk: Buffer) => (arrived += chunk.length));
   source.pipe(copy);
+  const look = (before: number): void => {
+    if (source.destroyed) return;
+    if (arrived === before && !copy.writableNeedDrain) source.destroy();
+    else setTimeout(look, drainMs, arrived).unref();
+  };
   source.once('close', () => copy.end());
-  void child.ended.then(() => setTimeout(() => source.destroy(), drainMs).unref());
+  void child.ended.then(() => setTimeout(look, drainMs, arrived).unref());
   return copy;
 }
 

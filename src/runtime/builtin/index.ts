@@ -193,10 +193,12 @@ class BuiltinRuntime implements RuntimeService {
 
   #onExit({ id, exitCode, at }: ExitFile): void {
     const sandbox = this.#sandboxes.get(id);
-    if (sandbox?.state === 'ready') this.#sandboxLost(sandbox);
     const container = this.#containers.get(id);
-    if (container?.state !== 'running') return;
-    this.#containerEnded(ended(container, endOf(exitCode, at, existsSync(join(this.#places.bundle(id), 'oom')))));
+    if (sandbox?.state === 'ready') this.#sandboxLost(sandbox);
+    if (container?.state === 'running') {
+      this.#containerEnded(ended(container, endOf(exitCode, at, existsSync(join(this.#places.bundle(id), 'oom')))));
+    }
+    this.#waiting.get(id)?.forEach((wake) => wake());
   }
 
   #sandboxLost(sandbox: SandboxRecord): void {
@@ -206,39 +208,38 @@ class BuiltinRuntime implements RuntimeService {
 
   #containerEnded(record: ContainerRecord): void {
     this.#containers.put(record);
-    this.#waiting.get(record.id)?.forEach((wake) => wake());
     const podUid = this.#sandboxes.get(record.sandboxId)?.config.pod.uid ?? '';
     this.#emit({ type: 'containerExited', podUid, id: record.id });
   }
 
-  /** For what left no exit file, because its conmon was killed; a process gone twice in a row has ended. */
   #lookAround(): void {
     const running = this.#containers.all().filter(({ state }) => state === 'running');
     const ready = this.#sandboxes.all().filter(({ state }) => state === 'ready');
-    const gone = new Set([
-      ...running.filter(({ process }) => process === undefined || !isAlive(process)).map(({ id }) => id),
-      ...ready.filter(({ pause }) => pause === undefined || !isAlive(pause)).map(({ id }) => id),
-    ]);
-    for (const id of gone) {
-      this.#watch.look(id);
-      if (!this.#suspects.has(id)) continue;
-      const container = this.#containers.get(id);
-      const sandbox = this.#sandboxes.get(id);
-      if (container?.state === 'running') this.#containerEnded(ended(container, lostEnd(new Date())));
-      if (sandbox?.state === 'ready') this.#sandboxLost(sandbox);
-    }
-    this.#suspects.clear();
-    for (const id of gone) this.#suspects.add(id);
+    for (const { id } of [...running, ...ready]) this.#lookAt(id);
   }
 
-  /** Also finds out when conmon went first and no file will come. */
+  /** For what leaves no exit file, because its conmon was killed: a process found gone twice in a row has ended. */
+  #lookAt(id: string): void {
+    const container = this.#containers.get(id);
+    const sandbox = this.#sandboxes.get(id);
+    const process = container?.process ?? sandbox?.pause;
+    this.#watch.look(id);
+    if (process !== undefined && isAlive(process)) this.#suspects.delete(id);
+    else if (!this.#suspects.has(id)) this.#suspects.add(id);
+    else {
+      this.#suspects.delete(id);
+      if (container?.state === 'running') this.#containerEnded(ended(container, lostEnd(new Date())));
+      if (sandbox?.state === 'ready') this.#sandboxLost(sandbox);
+      this.#waiting.get(id)?.forEach((wake) => wake());
+    }
+  }
+
   #exited(id: string, timeoutMs: number): Promise<boolean> {
-    const isOver = (): boolean => (this.#containers.get(id)?.state ?? 'exited') === 'exited';
+    const isOver = (): boolean => this.#isOver(id);
     if (isOver()) return Promise.resolve(true);
     return new Promise((resolve) => {
       const waiting = this.#waiting.get(id) ?? new Set();
       this.#waiting.set(id, waiting);
-      let wasGone = false;
       const settle = (): void => {
         clearTimeout(timer);
         clearInterval(look);
@@ -247,15 +248,15 @@ class BuiltinRuntime implements RuntimeService {
         resolve(isOver());
       };
       const timer = setTimeout(settle, timeoutMs);
-      const look = setInterval(() => {
-        const record = this.#containers.get(id);
-        const isGone = record?.process === undefined || !isAlive(record.process);
-        this.#watch.look(id);
-        if (wasGone && isGone && record?.state === 'running') this.#containerEnded(ended(record, lostEnd(new Date())));
-        wasGone = isGone;
-      }, lookIntervalMs);
+      const look = setInterval(() => this.#lookAt(id), lookIntervalMs);
       waiting.add(settle);
     });
+  }
+
+  #isOver(id: string): boolean {
+    const container = this.#containers.get(id);
+    if (container !== undefined) return container.state === 'exited';
+    return this.#sandboxes.get(id)?.pause === undefined || existsSync(this.#places.exitFile(id));
   }
 
   #emit(event: RuntimeEvent): void {

@@ -25,7 +25,7 @@ export interface RuntimeNode {
   readonly sandboxes: Journal<SandboxRecord>;
   readonly containers: Journal<ContainerRecord>;
   emit(event: RuntimeEvent): void;
-  /** Resolves when the container's record says exited; false when it does not in time. */
+  /** Resolves when the container, or the sandbox's pause process, has ended and that is written down; false when not in time. */
   exited(id: string, timeoutMs: number): Promise<boolean>;
 }
 

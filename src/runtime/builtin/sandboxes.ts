@@ -76,6 +76,7 @@ export async function stopSandbox(node: RuntimeNode, id: string): Promise<void> 
   const ended = await Promise.all(living.map((container) => node.exited(container.id, killTimeoutMs)));
   if (ended.includes(false)) throw new RuntimeError(`pod sandbox of ${podName(record)}: a container does not die`);
   await killContainer(node, cgroupOf(node, record), record.pause);
+  await node.exited(id, killTimeoutMs); // conmon writes its exit file: before the folder is cleared
   await clearRunState(node, id, cgroupOf(node, record));
   if (!record.config.hostNetwork && (record.network !== undefined || record.state === 'creating')) {
     await node.network.tearDown(record.config.pod);
