@@ -32,7 +32,7 @@ interface Entry {
 }
 
 const firstRetryMs = 100;
-const maxRetryMs = 10_000;
+const maxRetryMs = 2_000;
 
 function isNewer(a: Pod, b: Pod): boolean {
   const [left, right] = [a, b].map(({ metadata }) => metadata.resourceVersion ?? '0');
