@@ -69,10 +69,9 @@ class NodeLifecycle {
       this.#dueAt.delete(name);
       return;
     }
-    // Our own word about a silent node is no sign of its life.
-    const isOurWord = readyStatus(object) === 'Unknown' && this.#signs.last(name) !== undefined;
+    // Our own word about a silent node keeps its heartbeat time, and so is no sign of its life.
     const heartbeat = findCondition(object.status?.conditions, 'Ready')?.lastHeartbeatTime;
-    if (!isOurWord) this.#signs.note(name, 'status', heartbeat, this.#nowMs());
+    this.#signs.note(name, 'status', heartbeat, this.#nowMs());
     const hasTurned = previous === undefined || readyStatus(object) !== readyStatus(previous);
     if (hasTurned || changedTaints(object, this.#context.now()) !== undefined) this.#queue.add(name);
   }
