@@ -170,6 +170,31 @@ export interface ImageInfo {
   readonly tags: readonly string[];
   readonly digests: readonly string[];
   readonly sizeBytes: number;
+  /** Those of its tags that somebody imported: no registry is asked whether they are still the newest. */
+  readonly importedTags?: readonly string[];
+}
+
+/** Who asks a registry. */
+export interface RegistryCredentials {
+  readonly username: string;
+  readonly password: string;
+  /** A refresh token in the place of a password (OAuth2, as `docker login` gets from some registries). */
+  readonly identityToken?: string;
+}
+
+export interface PullProgress {
+  /** Of the layers that were not here, as they are sent. */
+  readonly doneBytes: number;
+  readonly totalBytes: number;
+}
+
+export interface PullOptions {
+  /** Anonymous when left out. */
+  readonly credentials?: RegistryCredentials | undefined;
+  /** Plain http, or https by nobody's certificate, will do. Registries on a loopback address are asked so in any case. */
+  readonly insecure?: boolean | undefined;
+  onProgress?(progress: PullProgress): void;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** One content store, shared by every node of the machine. */
@@ -180,4 +205,9 @@ export interface ImageService {
   /** An OCI layout (directory or tar) or a docker archive, gzip or not. Resolves with what was imported. */
   importArchive(path: string, options?: { readonly tag?: string }): Promise<readonly ImageInfo[]>;
   removeImage(reference: string): Promise<void>;
+  /**
+   * Asks the registry what the name stands for now, and fetches what is not here. Nothing of it is in the store before all of it is.
+   * Rejects with a PullError that names image and cause.
+   */
+  pullImage(reference: string, options?: PullOptions): Promise<ImageInfo>;
 }

@@ -1,6 +1,7 @@
 /** The verbs of containers. */
 import { randomBytes } from 'node:crypto';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdirSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { mountOverlay } from '../../kernel/mount.ts';
@@ -76,7 +77,7 @@ async function prepare(node: RuntimeNode, record: ContainerRecord, sandbox: Sand
   const image = await node.images.hold(config.imageId, node.nodeId, id);
   const rootfs = places.rootfs(id);
   for (const folder of [rootfs, places.upper(id), places.work(id)])
-    await mkdir(folder, { recursive: true, mode: 0o755 });
+    mkdirSync(folder, { recursive: true, mode: 0o755 });
   const [files] = await Promise.all([
     readUserFiles(image.layers),
     mountOverlay(node.exec, { lower: image.layers, upper: places.upper(id), work: places.work(id), target: rootfs }),

@@ -36,7 +36,7 @@ import {
   type ContainerRecord,
   type SandboxRecord,
 } from './records.ts';
-import { prepareFolders, readNodeId, recover } from './recovery.ts';
+import { moveStarterAside, prepareFolders, readNodeId, recover } from './recovery.ts';
 import { removeSandbox, runSandbox, stopSandbox } from './sandboxes.ts';
 
 export interface BuiltinRuntimeOptions {
@@ -99,6 +99,7 @@ class BuiltinRuntime implements RuntimeService {
     const cgroups = cgroupLayout();
     const runtime = chooseOciRuntime(cgroups, this.#places.oci, ociRuntime);
     await prepareFolders(this.#places, cgroups, pauseProgram);
+    await moveStarterAside(exec, cgroups, this.#places.conmonCgroup);
     const host = await probeHost(cgroups);
     if (!host.deviceRules) logger.warn('device rules are left out: they need CAP_SYS_RESOURCE here');
     this.#sandboxes.load();

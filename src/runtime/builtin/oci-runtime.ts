@@ -1,12 +1,10 @@
-import { existsSync } from 'node:fs';
-import { open, readFile, rm } from 'node:fs/promises';
-import { constants } from 'node:fs';
+import { closeSync, constants, existsSync, openSync, rmSync, writeSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { CgroupLayout } from '../../kernel/cgroup.ts';
+import { availableControllers, type CgroupLayout } from '../../kernel/cgroup.ts';
 import type { Exec } from '../../kernel/exec.ts';
 import { capabilitiesIn } from './capabilities.ts';
 import type { HostAbilities } from './container-spec.ts';
-import { availableControllers } from '../../kernel/cgroup.ts';
 
 /** The program that makes containers, and how it is called. */
 export interface OciRuntime {
@@ -52,19 +50,17 @@ export async function probeHost(layout: CgroupLayout): Promise<HostAbilities> {
  * we write it ourselves and save a spawn. Whatever is unlike that goes through the program.
  */
 export async function startCreated(runtime: OciRuntime, exec: Exec, id: string): Promise<void> {
-  if (runtime.name === 'crun' && (await openGate(join(runtime.root, id, 'exec.fifo')))) return;
+  if (runtime.name === 'crun' && openGate(join(runtime.root, id, 'exec.fifo'))) return;
   await exec.run({ argv: [runtime.path, ...runtime.globalArgs, 'start', id] });
 }
 
-async function openGate(fifo: string): Promise<boolean> {
+/** Without blocking: with nobody at the other end it fails, and the program says why. */
+function openGate(fifo: string): boolean {
   try {
-    const gate = await open(fifo, constants.O_WRONLY | constants.O_NONBLOCK);
-    try {
-      await rm(fifo); // the program takes "created" from its being there
-      await gate.write(Buffer.alloc(1));
-    } finally {
-      await gate.close();
-    }
+    const gate = openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK);
+    rmSync(fifo); // the program takes "created" from its being there
+    writeSync(gate, Buffer.alloc(1));
+    closeSync(gate);
     return true;
   } catch (error) {
     if (existsSync(fifo)) return false;

@@ -19,7 +19,6 @@ export interface Places {
   bundle(id: string): string;
   rootfs(id: string): string;
   pidFile(id: string): string;
-  conmonPidFile(id: string): string;
   exitFile(id: string): string;
   /** A container's changes to its image. */
   upper(id: string): string;
@@ -61,7 +60,6 @@ export function placesOf(options: {
     bundle,
     rootfs: (id) => join(rootfsFolder, id),
     pidFile: (id) => join(bundle(id), 'pid'),
-    conmonPidFile: (id) => join(bundle(id), 'conmon-pid'),
     exitFile: (id) => join(exits, id),
     upper: (id) => join(containers, id, 'upper'),
     work: (id) => join(containers, id, 'work'),

@@ -1,5 +1,5 @@
 /** The files that a sandbox shares with its containers. */
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Mount } from '../contract.ts';
 import type { Places } from './places.ts';
@@ -20,12 +20,19 @@ export function sandboxMounts(places: Places, record: SandboxRecord): Mount[] {
 }
 
 /** Writes them; they lie under the run folder and go with the sandbox. */
-export async function writeSandboxFiles(places: Places, { id, config }: SandboxRecord): Promise<void> {
+export function writeSandboxFiles(places: Places, { id, config }: SandboxRecord): void {
   const folder = places.sandboxRun(id);
   const shm = join(folder, 'shm');
-  await mkdir(shm, { recursive: true, mode: 0o711 });
-  await chmod(shm, 0o1777); // shared by the pod's containers, as their ipc namespace is
-  const resolvConf = config.resolvConf ?? (await readFile('/etc/resolv.conf', 'utf8').catch(() => ''));
-  await writeFile(join(folder, 'hostname'), `${config.hostname}\n`, { mode: 0o644 });
-  await writeFile(join(folder, 'resolv.conf'), resolvConf, { mode: 0o644 });
+  mkdirSync(shm, { recursive: true, mode: 0o711 });
+  chmodSync(shm, 0o1777); // shared by the pod's containers, as their ipc namespace is
+  writeFileSync(join(folder, 'hostname'), `${config.hostname}\n`, { mode: 0o644 });
+  writeFileSync(join(folder, 'resolv.conf'), config.resolvConf ?? ownResolvConf(), { mode: 0o644 });
+}
+
+function ownResolvConf(): string {
+  try {
+    return readFileSync('/etc/resolv.conf', 'utf8');
+  } catch {
+    return '';
+  }
 }

@@ -37,7 +37,7 @@ export async function runSandbox(node: RuntimeNode, config: PodSandboxConfig): P
   try {
     const network = config.hostNetwork ? undefined : await node.network.setUp(config.pod);
     const netns = network?.netns;
-    await writeSandboxFiles(node.places, record);
+    writeSandboxFiles(node.places, record);
     const spec = pauseSpec({
       config,
       root: node.places.pauseRoot,

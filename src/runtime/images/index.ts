@@ -3,9 +3,12 @@ import { readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from '../../api/logger.ts';
 import type { Exec } from '../../kernel/exec.ts';
-import type { ImageInfo, ImageService } from '../contract.ts';
+import type { ImageInfo, ImageService, PullOptions } from '../contract.ts';
 import { openArchive } from './archive.ts';
 import { imagesIn, type ArchivedImage, type ImageConfig } from './manifests.ts';
+import { pullErrorAt } from './pull-error.ts';
+import { inLane } from './pull-lane.ts';
+import { fetchImage, type FetchedImage, type Present } from './pull.ts';
 import { imageIdOf, parseReference, tagName, type ImageReference } from './reference.ts';
 import { ImageStore, type ImageRecord, type StoreIndex } from './store.ts';
 import { unpackLayer } from './layer-unpack.ts';
@@ -68,8 +71,20 @@ class StoredImages implements ContainerImages {
       let index = before;
       for (const image of images) index = await this.#importImage(index, image, tag, work);
       const records = images.map((image) => index.images[image.id]).filter((record) => record !== undefined);
+      const names = images.flatMap((image) => (tag === undefined ? image.names.map(fullName) : [tag]));
+      index = { ...index, pulled: (index.pulled ?? []).filter((name) => !names.includes(name)) };
       return { index, value: [...new Set(records)].map((record) => infoOf(index, record)) };
     });
+  }
+
+  async pullImage(text: string, options: PullOptions = {}): Promise<ImageInfo> {
+    const reference = parseReference(text);
+    try {
+      return await inLane(this.#store.dir, reference.repository, (folder) => this.#pull(reference, options, folder));
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      throw pullErrorAt(`pulling ${text}`, error);
+    }
   }
 
   async removeImage(reference: string): Promise<void> {
@@ -93,6 +108,37 @@ class StoredImages implements ContainerImages {
 
   async holders(node: string): Promise<readonly string[]> {
     return this.#store.leasesOf(node);
+  }
+
+  async #pull(reference: ImageReference, options: PullOptions, folder: string): Promise<ImageInfo> {
+    const index = await this.#store.index();
+    const fetched = await fetchImage(reference, options, this.#present(index), folder);
+    options.signal?.throwIfAborted();
+    const record = index.images[fetched.id];
+    if (fetched.image === undefined && record !== undefined && isPulled(index, reference, fetched.id))
+      return infoOf(index, record);
+    return this.#store.change(async (before, work) => this.#keep(before, fetched, reference, work));
+  }
+
+  async #keep(
+    before: StoreIndex,
+    { id, image }: FetchedImage,
+    reference: ImageReference,
+    work: string,
+  ): Promise<{ readonly index: StoreIndex; readonly value: ImageInfo }> {
+    const after = image === undefined ? before : await this.#importImage(before, image, undefined, work);
+    const record = after.images[id];
+    if (record === undefined) throw new Error('it was removed while it was asked for');
+    const index = reference.digest === undefined ? withPulledTag(after, tagName(reference), id) : after;
+    return { index, value: infoOf(index, record) };
+  }
+
+  #present(index: StoreIndex): Present {
+    return {
+      idOf: (name) => Object.values(index.images).find((image) => image.digests.includes(name))?.id,
+      tagged: (tag) => index.tags[tag],
+      hasLayer: (diffId) => existsSync(this.#store.layerFolder(diffId)),
+    };
   }
 
   async #importImage(
@@ -144,7 +190,27 @@ function resolve(index: StoreIndex, text: string): string | undefined {
 
 function infoOf(index: StoreIndex, record: ImageRecord): ImageInfo {
   const tags = Object.keys(index.tags).filter((tag) => index.tags[tag] === record.id);
-  return { id: record.id, tags, digests: record.digests, sizeBytes: record.sizeBytes };
+  const importedTags = tags.filter((tag) => index.pulled?.includes(tag) !== true);
+  return { id: record.id, tags, digests: record.digests, sizeBytes: record.sizeBytes, importedTags };
+}
+
+function fullName(text: string): string {
+  return tagName(parseReference(text));
+}
+
+/** Whether the registry's answer changes nothing here. */
+function isPulled(index: StoreIndex, reference: ImageReference, id: string): boolean {
+  if (reference.digest !== undefined) return true;
+  const tag = tagName(reference);
+  return index.tags[tag] === id && index.pulled?.includes(tag) === true;
+}
+
+function withPulledTag(index: StoreIndex, tag: string, id: string): StoreIndex {
+  return {
+    ...index,
+    tags: { ...index.tags, [tag]: id },
+    pulled: [...new Set([...(index.pulled ?? []), tag])],
+  };
 }
 
 function withImage(
@@ -155,12 +221,13 @@ function withImage(
 ): StoreIndex {
   const digest = image.manifest?.digest;
   const digests = new Set(index.images[image.id]?.digests);
-  if (digest !== undefined) for (const { repository } of references) digests.add(`${repository}@${digest}`);
+  const ofImage = [...(image.indexDigests ?? []), digest].filter((each) => each !== undefined);
+  for (const { repository } of references) for (const each of ofImage) digests.add(`${repository}@${each}`);
   const record: ImageRecord = { id: image.id, diffIds: image.diffIds, sizeBytes, digests: [...digests] };
   const tags = Object.fromEntries(
     references.filter(({ tag }) => tag !== undefined).map((reference) => [tagName(reference), image.id]),
   );
-  return { images: { ...index.images, [image.id]: record }, tags: { ...index.tags, ...tags } };
+  return { ...index, images: { ...index.images, [image.id]: record }, tags: { ...index.tags, ...tags } };
 }
 
 /** An ID takes the image away with all its names; a name only itself, and the image with its last name. */
@@ -176,5 +243,5 @@ function without(index: StoreIndex, reference: string): StoreIndex {
   const images = isNamed
     ? index.images
     : Object.fromEntries(Object.entries(index.images).filter(([key]) => key !== id));
-  return { images, tags };
+  return { images, tags, pulled: (index.pulled ?? []).filter((tag) => tags[tag] !== undefined) };
 }

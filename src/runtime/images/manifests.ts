@@ -26,6 +26,8 @@ export interface ArchivedImage {
   readonly layers: readonly { readonly file: string; readonly digest: string | undefined }[];
   /** The manifest, and its digest; docker archives have none. */
   readonly manifest: { readonly bytes: Buffer; readonly digest: string } | undefined;
+  /** Of indexes that led to the manifest: the image is known by them as well. */
+  readonly indexDigests?: readonly string[];
   /** Names as written, e.g. `busybox:1`. */
   readonly names: readonly string[];
 }
@@ -107,7 +109,8 @@ async function ociImage(
   return { ...withConfig(config.bytes, layers), manifest: own, names };
 }
 
-function withConfig(
+/** What the config's own bytes say. Throws when its list of layers is another one. */
+export function withConfig(
   configBytes: Buffer,
   layers: ArchivedImage['layers'],
 ): Pick<ArchivedImage, 'id' | 'configBytes' | 'diffIds' | 'layers'> {
@@ -129,7 +132,7 @@ function namesOf({ annotations = {} }: OciDescriptor): string[] {
 const architectures: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' };
 
 /** A descriptor without a platform is for everybody; attestations say `unknown`. */
-function isForThisMachine({ platform }: OciDescriptor): boolean {
+export function isForThisMachine({ platform }: Pick<OciDescriptor, 'platform'>): boolean {
   if (platform?.architecture === undefined) return true;
   return platform.os === 'linux' && platform.architecture === (architectures[arch] ?? arch);
 }

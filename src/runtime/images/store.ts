@@ -19,6 +19,8 @@ export interface StoreIndex {
   readonly images: Readonly<Record<string, ImageRecord>>;
   /** Full tag name → image ID. */
   readonly tags: Readonly<Record<string, string>>;
+  /** Tags that a registry gave; the others somebody imported. */
+  readonly pulled?: readonly string[];
 }
 
 const emptyIndex: StoreIndex = { images: {}, tags: {} };
@@ -30,6 +32,7 @@ const emptyIndex: StoreIndex = { images: {}, tags: {} };
  *     blobs/HEX              configs and manifests
  *     layers/HEX…            layers, unpacked, by the digest of their content (cut short: overlay mounts take one page of paths)
  *     leases/NODE/HOLDER     layers that a container stands on, so that removing its image does not pull them away
+ *     pulls/                 what is being fetched from registries (pull-lane.ts)
  *     work/                  half-made things; whoever has the lock may empty it
  */
 export class ImageStore {
