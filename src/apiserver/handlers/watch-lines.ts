@@ -9,13 +9,14 @@ import type { Selection } from './selection.ts';
 
 export type WatchType = 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
 
-const lineEnd = Buffer.from('}\n');
-
+/** A line as one HTTP chunk (RFC 9112, 7.1): framed once for all watchers, written to their sockets as it is. */
 function lineOf(type: WatchType, object: Buffer): Buffer {
-  return Buffer.concat([Buffer.from(`{"type":"${type}","object":`), object, lineEnd]);
+  const start = `{"type":"${type}","object":`;
+  const size = (start.length + object.length + 2).toString(16);
+  return Buffer.concat([Buffer.from(`${size}\r\n${start}`, 'latin1'), object, Buffer.from('}\n\r\n')]);
 }
 
-/** A line with an object that is no stored one (bookmarks, errors). */
+/** A chunk with an object that is no stored one (bookmarks, errors). */
 export function plainLine(type: WatchType, object: object): Buffer {
   return lineOf(type, Buffer.from(JSON.stringify(object)));
 }
@@ -32,7 +33,7 @@ function typeFor(event: StoreEvent, selects: Selection | undefined): WatchType |
 /** Lines that were made for an event, by what makes them differ. */
 const lines = new WeakMap<StoreEvent, Map<string, Buffer>>();
 
-/** Makes the lines of one watch. */
+/** Makes the lines of one watch, each as an HTTP chunk. */
 export interface LineMaker {
   /** A line for an object as it stands (the initial events). */
   initial(value: Buffer, revision: number): Buffer;

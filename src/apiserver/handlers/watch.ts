@@ -91,7 +91,7 @@ function* initialLines(
 function onEvents(stream: LineStream, maker: LineMaker): (events: readonly StoreEvent[]) => void {
   return (events) => {
     const lines = events.map((event) => maker.change(event)).filter((line) => line !== undefined);
-    if (lines.length > 0) stream.push(lines.length === 1 ? (lines[0] as Buffer) : Buffer.concat(lines));
+    stream.push(lines);
   };
 }
 
@@ -106,7 +106,7 @@ function startClock(
   const mark = (): void => {
     const { revision } = machinery.store;
     // After the events up to this revision, which are on their way.
-    setImmediate(() => stream.push(bookmark(request, revision)));
+    setImmediate(() => stream.push([bookmark(request, revision)]));
   };
   const timeout = setTimeout(() => {
     if (wish.bookmarks) mark();
@@ -124,11 +124,12 @@ export async function watch(machinery: Machinery, request: ResourceRequest, resp
   const wish = wishOf(request);
   const selects = selectionOf(request);
   const maker = createLineMaker(machinery, request, selects);
-  const stream = new LineStream(response);
   const prefix = prefixOf(request.row.type, request.path.namespace);
   const after = wish.after ?? machinery.store.revision;
   response.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-cache, private' });
   response.flushHeaders();
+  if (response.socket === null) return;
+  const stream = new LineStream(response, response.socket);
   try {
     const stop = machinery.store.watch(prefix, after, onEvents(stream, maker));
     const stopClock = startClock(machinery, request, wish, stream, () => response.end());
@@ -139,7 +140,8 @@ export async function watch(machinery: Machinery, request: ResourceRequest, resp
   } catch (error) {
     if (!(error instanceof RevisionCompacted)) throw error;
     const { status } = expired(`too old resource version: ${after} (${machinery.store.revision})`);
-    response.end(plainLine('ERROR', status));
+    await stream.begin([plainLine('ERROR', status)]);
+    response.end();
     return;
   }
   // Nothing is written between store.watch and this.
