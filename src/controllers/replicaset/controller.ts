@@ -5,15 +5,16 @@ import { pods, replicaSets } from '../../api/resources.ts';
 import { selectorFromLabelSelector } from '../../api/selectors.ts';
 import type { Pod, ReplicaSet } from '../../api/types.gen.ts';
 import type { WorkQueue } from '../../api/work-queue.ts';
-import { claimAll } from '../claim.ts';
+import { claimAll, type Owner } from '../claim.ts';
 import { startController, unlessGone, withKind, type ControllerContext } from '../controller.ts';
+import { Expectations } from '../expectations.ts';
 import { byController, byNamespace, orphansByNamespace } from '../indexes.ts';
+import { createPods, deletePods, podFrom, type OwnedPodsContext } from '../owned-pods.ts';
 import { OwnWrites } from '../own-writes.ts';
 import { hasEnded, isActive } from '../pod-state.ts';
+import { randomName } from '../random-name.ts';
 import { semanticEqual } from '../semantic-equal.ts';
-import { Expectations } from './expectations.ts';
 import { familyOf, podsToDelete } from './pod-ranking.ts';
-import { createPods, deletePods, type ReplicaContext } from './replicas.ts';
 import { replicaSetStatus } from './status.ts';
 
 const podIndexes = { controller: byController, orphans: orphansByNamespace };
@@ -85,14 +86,15 @@ class ReplicaSetController {
   async #manage(key: string, replicaSet: ReplicaSet, active: readonly Pod[]): Promise<Error | undefined> {
     if (!this.#expectations.areMet(key) || replicaSet.metadata.deletionTimestamp !== undefined) return undefined;
     const { client, events, now } = this.#context;
-    const replicas: ReplicaContext = { client, events, expectations: this.#expectations, key, replicaSet };
+    const owner = withKind(replicaSets, replicaSet);
+    const own: OwnedPodsContext = { client, events, expectations: this.#expectations, key, owner };
     const missing = (replicaSet.spec?.replicas ?? 1) - active.length;
-    if (missing > 0) return createPods(replicas, missing);
+    if (missing > 0) return createPods(own, newPods(owner, replicaSet, missing));
     if (missing === 0) return undefined;
     // Those of all ReplicaSets of the same Deployment count as neighbours.
     const family = this.#replicaSets.byIndex('family', familyOf(replicaSet));
     const related = family.flatMap((each) => [...this.#ownPods(each)]);
-    return deletePods(replicas, podsToDelete(active, related, -missing, now()));
+    return deletePods(own, podsToDelete(active, related, -missing, now()));
   }
 
   #podChanged({ type, object, previous }: Change<Pod>): void {
@@ -116,6 +118,11 @@ class ReplicaSetController {
       if (selectorFromLabelSelector(each.spec.selector)(pod.metadata.labels)) this.#queue.add(keyOf(each));
     }
   }
+}
+
+function newPods(owner: Owner, replicaSet: ReplicaSet, count: number): Pod[] {
+  const base = `${owner.metadata.name}-`;
+  return Array.from({ length: count }, () => podFrom(owner, replicaSet.spec?.template, randomName(base)));
 }
 
 /** Starts the controller; it ends with the context's signal. */

@@ -1,5 +1,5 @@
 /**
- * What a ReplicaSet has asked for and not seen yet. Names of pods are chosen before they are created, so that each
+ * What the owner of pods has asked for and not seen yet. Names of pods are chosen before they are created, so that each
  * expectation is one name and cannot be met by another pod.
  */
 
@@ -9,7 +9,7 @@ interface Expected {
   since: number;
 }
 
-/** A watch that lost an event must not stop a ReplicaSet for ever. */
+/** A watch that lost an event must not stop an owner for ever. */
 const forgetAfterMs = 5 * 60_000;
 
 export class Expectations {
@@ -51,7 +51,7 @@ export class Expectations {
     this.#seen(owner, (expected) => expected.deletes.delete(podUid));
   }
 
-  /** The ReplicaSet itself has gone. */
+  /** The owner itself has gone. */
   forget(owner: string): void {
     this.#expected.delete(owner);
   }
