@@ -81,24 +81,6 @@ export async function mountOverlay(exec: Exec, overlay: OverlayMount): Promise<v
   await exec.run({ argv: ['mount', '-t', 'overlay', 'overlay', '-o', overlayOptions(overlay), overlay.target] });
 }
 
-/** Shows a file or folder at a second place, with the mounts under it when `recursive`. */
-export async function bindMount(
-  exec: Exec,
-  source: string,
-  target: string,
-  options: { readonly readOnly?: boolean; readonly recursive?: boolean } = {},
-): Promise<void> {
-  const kind = options.recursive === true ? '--rbind' : '--bind';
-  await exec.run({ argv: ['mount', kind, ...(options.readOnly === true ? ['-o', 'ro'] : []), '--', source, target] });
-}
-
-/** Mounts a file system of the kernel's own: tmpfs, proc, cgroup2 … */
-export async function mountFilesystem(exec: Exec, type: string, target: string, options?: string): Promise<void> {
-  await exec.run({
-    argv: ['mount', '-t', type, ...(options === undefined ? [] : ['-o', options]), '--', type, target],
-  });
-}
-
 /**
  * Takes mounts away in the given order, in one spawn; those that are not there are no error. What is busy is
  * detached: gone from the tree at once, from the kernel when its last user ends.

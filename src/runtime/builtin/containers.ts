@@ -76,8 +76,7 @@ async function prepare(node: RuntimeNode, record: ContainerRecord, sandbox: Sand
   const { id, config } = record;
   const image = await node.images.hold(config.imageId, node.nodeId, id);
   const rootfs = places.rootfs(id);
-  for (const folder of [rootfs, places.upper(id), places.work(id)])
-    mkdirSync(folder, { recursive: true, mode: 0o755 });
+  for (const folder of [rootfs, places.upper(id), places.work(id)]) mkdirSync(folder, { recursive: true, mode: 0o755 });
   const [files] = await Promise.all([
     readUserFiles(image.layers),
     mountOverlay(node.exec, { lower: image.layers, upper: places.upper(id), work: places.work(id), target: rootfs }),
