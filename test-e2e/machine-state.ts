@@ -1,5 +1,6 @@
 /** What a lab could leave behind on the host, as sorted lines, so that before and after can be compared. */
 import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { run } from './lab.ts';
 
 const CGROUP_ROOTS = ['/sys/fs/cgroup', '/sys/fs/cgroup/unified'];
@@ -24,16 +25,15 @@ async function processes(): Promise<string[]> {
 }
 
 async function cgroups(): Promise<string[]> {
-  const found: string[] = [];
+  const found = new Set<string>();
   for (const root of CGROUP_ROOTS) {
-    const entries = await readdir(root, { recursive: true }).catch(() => []);
-    found.push(
-      ...entries
-        .filter((entry) => /podwire/.test(entry) && !/\.[a-z]+$/.test(entry))
-        .map((entry) => `cgroup ${root}/${entry}`),
-    );
+    const entries = await readdir(root, { recursive: true, withFileTypes: true }).catch(() => []);
+    for (const entry of entries) {
+      const path = join(entry.parentPath, entry.name);
+      if (entry.isDirectory() && /\/podwire(\/|$)/.test(path)) found.add(`cgroup ${path}`);
+    }
   }
-  return found;
+  return [...found];
 }
 
 /** Links, routes, network namespaces, mounts, firewall rules, control groups and processes of the host. */
