@@ -36,7 +36,7 @@ export async function answerChallenge(
   if (challenge.scheme === 'basic') return credentials === undefined ? undefined : basic(credentials);
   if (challenge.realm === undefined || !URL.canParse(challenge.realm)) return undefined;
   const scope = `repository:${path}:pull`;
-  const service = challenge.service === undefined ? {} : { service: challenge.service };
+  const service: Record<string, string> = challenge.service === undefined ? {} : { service: challenge.service };
   const url = new URL(challenge.realm);
   const { identityToken } = credentials ?? {};
   if (identityToken === undefined)

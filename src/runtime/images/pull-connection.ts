@@ -4,7 +4,7 @@ import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from
 import { Agent, request as httpsRequest } from 'node:https';
 import { isIPv4 } from 'node:net';
 import { join } from 'node:path';
-import { getCACertificates } from 'node:tls';
+import { createSecureContext, getCACertificates } from 'node:tls';
 import { PullError } from './pull-error.ts';
 
 const silenceMs = 60_000;
@@ -49,17 +49,24 @@ export class RegistryConnection {
     this.#insecure = options.insecure;
     this.#signal = options.signal;
     const shared = { keepAlive: true, proxyEnv: process.env };
-    this.#https = new Agent({ ...shared, ca: authorities(registry), rejectUnauthorized: !options.insecure });
+    this.#https = options.insecure
+      ? new Agent({ ...shared, rejectUnauthorized: false })
+      : new Agent({ ...shared, secureContext: createSecureContext({ ca: authorities(registry) }) });
     this.#http = new HttpAgent(shared);
   }
 
-  /** The answer, whatever its status, after redirects; its body must be read or destroyed. What authorises stays with the first host. */
+  /** The answer, whatever its status, after redirects (none for a POST); its body must be read or destroyed. What authorises stays with the first host. */
   async send(request: RegistryRequest): Promise<IncomingMessage> {
     let { url, headers = {} } = request;
     for (let redirects = 0; ; redirects++) {
       const response = await this.#sendOnce({ ...request, url, headers });
       const { location } = response.headers;
-      if (![301, 302, 303, 307, 308].includes(response.statusCode ?? 0) || location === undefined) return response;
+      if (
+        ![301, 302, 303, 307, 308].includes(response.statusCode ?? 0) ||
+        location === undefined ||
+        request.method === 'POST'
+      )
+        return response;
       response.resume();
       if (redirects >= maxRedirects) throw new PullError(`${url.host} redirects without end`, 'other');
       const next = new URL(location, url);

@@ -115,10 +115,11 @@ export class Repository {
 
   /** Where plain http is allowed, https comes first all the same: nothing is sent before the handshake has failed. */
   async #send(method: 'GET' | 'HEAD', what: string, headers: Record<string, string>): Promise<IncomingMessage> {
-    const authorization = this.#authorization === undefined ? {} : { authorization: this.#authorization };
+    const known: Record<string, string> =
+      this.#authorization === undefined ? {} : { authorization: this.#authorization };
     const url = new URL(`${this.#scheme}://${this.#host}/v2/${this.#path}/${what}`);
     try {
-      return await this.#connection.send({ method, url, headers: { ...headers, ...authorization } });
+      return await this.#connection.send({ method, url, headers: { ...headers, ...known } });
     } catch (error) {
       const mayBeHttp = this.#options.insecure === true || isLoopback(this.#host);
       if (!mayBeHttp || this.#scheme === 'http' || !isNoTls(error)) throw error;

@@ -38,6 +38,12 @@ function withRegistry(name: string): string {
   return registry === 'docker.io' && !path.includes('/') ? `docker.io/library/${path}` : `${registry}/${path}`;
 }
 
+/** The registry of a name, e.g. `docker.io` or `localhost:5000`. Throws when it is no name. */
+export function registryOf(text: string): string {
+  const { repository } = parseReference(text);
+  return repository.slice(0, repository.indexOf('/'));
+}
+
 /** `docker.io/library/busybox:latest`; the text under which a tag is stored. */
 export function tagName({ repository, tag }: ImageReference): string {
   return `${repository}:${tag ?? 'latest'}`;
