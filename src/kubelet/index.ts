@@ -4,8 +4,7 @@ import type { ApiClient } from '../api/client.ts';
 import type { InformerFactory } from '../api/informer.ts';
 import type { Logger } from '../api/logger.ts';
 import { pods, services } from '../api/resources.ts';
-import type { Pod } from '../api/types.gen.ts';
-import type { ImageInfo, ImageService, RuntimeService } from '../runtime/contract.ts';
+import type { ImageService, RuntimeService } from '../runtime/contract.ts';
 import { createImageManager } from './containers/images.ts';
 import { createPodDirs } from './files/pod-dirs.ts';
 import { readMachineFacts } from './node/facts.ts';
@@ -24,8 +23,6 @@ export interface KubeletOptions {
   readonly informers: InformerFactory;
   readonly runtime: RuntimeService;
   readonly images: ImageService;
-  /** Brings an image into the store; without it only images that are there can be used. */
-  readonly pull?: (reference: string, pod: Pod) => Promise<ImageInfo>;
   readonly network: { readonly ready: boolean };
   readonly events: Recorder;
   readonly nodeName: string;
@@ -59,7 +56,7 @@ function assemble(options: KubeletOptions, allocatable: ReturnType<typeof nodeRe
   const events = createPodEvents(options.events);
   const dirs = createPodDirs(options.stateDir, options.logDir);
   const memoryDirs = createPodDirs(options.runDir ?? options.stateDir, options.logDir);
-  const images = createImageManager({ images: options.images, events, pull: options.pull });
+  const images = createImageManager({ images: options.images, client, events });
   const nodeIPs = [nodeIP];
   return {
     runtime,

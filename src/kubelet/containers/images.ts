@@ -1,8 +1,12 @@
 /** The image of a container: here, to be pulled, or why not. Reasons and messages as the field knows them. */
+import type { ApiClient } from '../../api/client.ts';
 import type { Container, Pod } from '../../api/types.gen.ts';
 import type { ImageInfo, ImageService } from '../../runtime/contract.ts';
+import { credentialsFor } from '../../runtime/images/docker-config.ts';
+import { parseReference, tagName } from '../../runtime/images/reference.ts';
 import { raise, waitUntil, type BackOffEntry } from '../pods/back-off.ts';
 import { ContainerError } from './config-error.ts';
+import { pullSecrets } from './pull-secrets.ts';
 import type { PodEvents } from '../pods/pod-events.ts';
 
 export interface ImageManager {
@@ -13,9 +17,9 @@ export interface ImageManager {
 
 export interface ImageManagerOptions {
   readonly images: ImageService;
+  /** Reads the Secrets that a pod names for its registries. */
+  readonly client: ApiClient;
   readonly events: PodEvents;
-  /** Brings an image into the store; without it only images that are there can be used. */
-  readonly pull?: ((reference: string, pod: Pod) => Promise<ImageInfo>) | undefined;
   readonly now?: () => number;
 }
 
@@ -49,12 +53,11 @@ class Images implements ImageManager {
 
   async ensure(pod: Pod, container: Container): Promise<ImageInfo> {
     const { image = '' } = container;
-    const { events, pull } = this.#options;
-    if (image === '')
-      throw new ContainerError('InvalidImageName', `Failed to apply default image tag "": couldn't parse image name`);
+    const { events } = this.#options;
     const policy = pullPolicy(container);
+    const name = fullName(image);
     const here = await this.#inspect(image);
-    if (here !== undefined && (policy !== 'Always' || pull === undefined)) {
+    if (here !== undefined && (policy !== 'Always' || isImported(here, name))) {
       events.normal(pod, 'Pulled', `Container image "${image}" already present on machine`);
       return here;
     }
@@ -81,39 +84,82 @@ class Images implements ImageManager {
   }
 
   async #pull(pod: Pod, image: string): Promise<ImageInfo> {
-    const { events, pull } = this.#options;
-    const reference = withTag(image);
+    const { events } = this.#options;
     const uid = pod.metadata.uid ?? '';
     const ofPod = this.#failures.get(uid) ?? new Map<string, Failure>();
     this.#failures.set(uid, ofPod);
-    const last = ofPod.get(reference);
+    const last = ofPod.get(image);
     if (last !== undefined && waitUntil(last.entry, last.atMs, this.#now()) !== undefined) {
-      const message = `Back-off pulling image "${reference}"`;
+      const message = `Back-off pulling image "${image}"`;
       events.normal(pod, 'BackOff', message);
       throw new ContainerError('ImagePullBackOff', `${message}: ErrImagePull: ${last.message}`);
     }
     try {
-      if (pull === undefined)
-        throw new Error(`${reference}: not in this node's image store, and nothing pulls images here`);
-      events.normal(pod, 'Pulling', `Pulling image "${reference}"`);
+      events.normal(pod, 'Pulling', `Pulling image "${image}"`);
       const begin = this.#now();
-      const info = await pull(reference, pod);
-      ofPod.delete(reference);
-      const took = `${this.#now() - begin}ms`;
+      const info = await this.#pullAsAnybody(pod, image);
+      ofPod.delete(image);
+      const took = seconds(this.#now() - begin);
       events.normal(
         pod,
         'Pulled',
-        `Successfully pulled image "${reference}" in ${took} (${took} including waiting). Image size: ${info.sizeBytes} bytes.`,
+        `Successfully pulled image "${image}" in ${took} (${took} including waiting). Image size: ${info.sizeBytes} bytes.`,
       );
       return info;
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       const now = this.#now();
-      ofPod.set(reference, { entry: raise(last?.entry, last?.atMs ?? now, now), atMs: now, message });
-      events.warning(pod, 'Failed', `Failed to pull image "${reference}": ${message}`);
+      ofPod.set(image, { entry: raise(last?.entry, last?.atMs ?? now, now), atMs: now, message });
+      events.warning(pod, 'Failed', `Failed to pull image "${image}": ${message}`);
       throw new ContainerError('ErrImagePull', message, { cause: error });
     }
   }
+
+  /** As each of those that the pod's Secrets name for this registry, in turn; anonymously when they name none. */
+  async #pullAsAnybody(pod: Pod, image: string): Promise<ImageInfo> {
+    const reference = withTag(image);
+    const { images, client } = this.#options;
+    const [first, ...others] = credentialsFor(await pullSecrets(client, pod), reference);
+    try {
+      return await images.pullImage(reference, { credentials: first });
+    } catch (error) {
+      const failures: unknown[] = [error];
+      for (const credentials of others) {
+        try {
+          return await images.pullImage(reference, { credentials });
+        } catch (again) {
+          failures.push(again);
+        }
+      }
+      if (failures.length === 1) throw error;
+      const messages = new Set(failures.map((each) => (each instanceof Error ? each.message : String(each))));
+      throw new Error([...messages].join('; '), { cause: error });
+    }
+  }
+}
+
+/** The full name of an image. Throws a ContainerError when it is none, in upstream's words. */
+function fullName(image: string): string {
+  try {
+    return tagName(parseReference(image));
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    throw new ContainerError('InvalidImageName', `Failed to apply default image tag "${image}": ${text}`, {
+      cause: error,
+    });
+  }
+}
+
+/** What somebody imported by hand stands for itself: a lab without a way to any registry runs it, whatever the tag. */
+function isImported(here: ImageInfo, name: string): boolean {
+  return here.importedTags?.includes(name) === true;
+}
+
+/** As Go writes a duration: `812ms`, `1.5s`, `1m2.5s`. */
+function seconds(ms: number): string {
+  if (ms < 1000) return `${ms}ms`;
+  const minutes = Math.floor(ms / 60_000);
+  return `${minutes > 0 ? `${minutes}m` : ''}${(ms % 60_000) / 1000}s`;
 }
 
 /** One for the node; remembers failures per pod. */

@@ -254,17 +254,36 @@ export function createFakeRuntime(): FakeRuntime {
   return new Fake();
 }
 
-/** A store that holds just these references. */
-export function createFakeImages(...references: readonly string[]): ImageService & { readonly here: Set<string> } {
+export interface FakeImages extends ImageService {
+  readonly here: Set<string>;
+  /** What can be pulled. */
+  readonly registry: Set<string>;
+  /** What was asked for, and as whom. */
+  readonly pulls: { readonly reference: string; readonly username: string | undefined }[];
+}
+
+/** A store that holds just these references, imported. */
+export function createFakeImages(...references: readonly string[]): FakeImages {
   const here = new Set(references);
+  const registry = new Set<string>();
+  const pulls: FakeImages['pulls'] = [];
   const info = (reference: string): ImageInfo => ({
     id: `sha256:${reference}`,
     tags: [reference],
     digests: [],
     sizeBytes: 1,
+    importedTags: registry.has(reference) ? [] : [`docker.io/library/${reference}:latest`],
   });
   return {
     here,
+    registry,
+    pulls,
+    pullImage: async (reference, { credentials } = {}) => {
+      pulls.push({ reference, username: credentials?.username });
+      if (!registry.has(reference)) throw new Error(`pulling ${reference}: not found`);
+      here.add(reference);
+      return info(reference);
+    },
     imageStatus: async (reference) => (here.has(reference) ? info(reference) : undefined),
     listImages: async () => [...here].map(info),
     importArchive: async () => [],

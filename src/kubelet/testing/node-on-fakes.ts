@@ -50,7 +50,7 @@ export class NodeOnFakes {
     const events = createPodEvents({
       event: (_, type, reason, message) => void this.told.push(`${type} ${reason} ${message}`),
     });
-    const images = createImageManager({ images: this.images, events });
+    const images = createImageManager({ images: this.images, client, events });
     const nodeIPs = ['10.0.0.1'];
     const listServices = () => informers.informer(services).list();
     const workers = createPodWorkers({
