@@ -11,6 +11,7 @@ import { createRunner } from '../kernel/runner.ts';
 import { startKubelet } from '../kubelet/index.ts';
 import { createNodeNetwork } from '../network/index.ts';
 import { startProxy } from '../proxy/index.ts';
+import { pullsOf } from './pulls.ts';
 import { createBuiltinRuntime } from '../runtime/builtin/index.ts';
 import type { AgentArguments } from './commands/agent.ts';
 import { shutdownSignal } from './shutdown.ts';
@@ -58,7 +59,7 @@ async function startNode(argv: AgentArguments, { exec, logger, signal }: Ground)
     client,
     informers,
     runtime,
-    images,
+    images: pullsOf(images, argv),
     network,
     events: recorder('kubelet'),
     nodeName,

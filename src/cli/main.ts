@@ -5,6 +5,7 @@ import { controlPlaneCommand } from './commands/control-plane.ts';
 import { downCommand } from './commands/down.ts';
 import { dumpCommand } from './commands/dump.ts';
 import { imageCommand } from './commands/image.ts';
+import { imageDoorCommand } from './commands/image-door.ts';
 import { kubeconfigCommand } from './commands/kubeconfig.ts';
 import { kubectlCommand, runKubectl } from './commands/kubectl.ts';
 import { nodeCommand } from './commands/node.ts';
@@ -23,6 +24,7 @@ const commands = [
   kubeconfigCommand,
   nodeCommand,
   imageCommand,
+  imageDoorCommand,
   dumpCommand,
   agentCommand,
   controlPlaneCommand,

@@ -10,6 +10,8 @@ export interface LabConfig {
   readonly nodeCIDR: string;
   readonly podCIDR: string;
   readonly serviceCIDR: string;
+  /** `HOST[:PORT]` of registries that may speak plain http, or show an unknown certificate. */
+  readonly insecureRegistries?: readonly string[];
 }
 
 export interface Machine {
@@ -57,6 +59,9 @@ export function checkConfig(config: LabConfig): LabConfig {
   for (const [index, a] of ranges.entries())
     for (const b of ranges.slice(index + 1))
       if (overlaps(a.cidr, b.cidr)) throw new LabError(`${a.text} and ${b.text} overlap: choose ranges apart`);
+  for (const registry of config.insecureRegistries ?? [])
+    if (!/^[a-zA-Z0-9][a-zA-Z0-9.-]*(:\d{1,5})?$/.test(registry))
+      throw new LabError(`--insecure-registry ${registry}: HOST or HOST:PORT`);
   machinesOf(config);
   return config;
 }

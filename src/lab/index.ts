@@ -1,7 +1,7 @@
 /** A lab: a whole cluster on one machine, its nodes made of namespaces. */
 export { checkLabName, defaultConfig, LabError, machineNamed, nodeNames, type LabConfig } from './config.ts';
 export { createLab, type Lab, type MachineStatus } from './lab.ts';
-export { labNames, requireLabFile } from './lab-file.ts';
+export { labNames, readLabFile, requireLabFile } from './lab-file.ts';
 export { imageFolder, labPlaces, machinePlaces } from './places.ts';
 export { waitForNodes } from './ready.ts';
 export { podwireServices, type Program } from './services.ts';

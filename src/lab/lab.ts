@@ -1,10 +1,12 @@
 import { existsSync } from 'node:fs';
 import { readFile, rm, rmdir } from 'node:fs/promises';
+import { isDeepStrictEqual } from 'node:util';
 import type { Exec } from '../kernel/exec.ts';
 import { applyPlan } from './apply.ts';
 import { checkConfig, defaultConfig, LabError, machineNamed, machinesOf, nextNode } from './config.ts';
 import type { LabConfig, Machine } from './config.ts';
 import { writeCredentials } from './credentials.ts';
+import { removeImageDoor, writeImageDoorFiles } from './image-door.ts';
 import { readLabFile, requireLabFile, writeLabFile, type LabFile } from './lab-file.ts';
 import { withLabLock } from './lock.ts';
 import { makeSharedFolders, writeMachineFiles } from './machine-files.ts';
@@ -87,7 +89,7 @@ class NamespaceLab implements Lab {
       const host = await readHostFacts();
       const observed = await observeLab(this.#name, host);
       const plan = planUp(config, observed);
-      if (plan.length === 0 && file?.config.nodes.length === config.nodes.length) return { config, started: [] };
+      if (plan.length === 0 && isDeepStrictEqual(file?.config, config)) return { config, started: [] };
       if (observed.switch !== 'whole') await this.#stage('checks', () => check(config));
       await this.#write(file, config, host);
       return this.#start(plan, config, host);
@@ -107,6 +109,7 @@ class NamespaceLab implements Lab {
       const host = await readHostFacts();
       const plan = planRemoval(await observeLab(this.#name, host), true);
       await applyPlan(plan, config, host, this.#options.exec);
+      await removeImageDoor(this.#name);
       return plan.length > 0;
     });
   }
@@ -118,6 +121,7 @@ class NamespaceLab implements Lab {
       const host = await readHostFacts();
       const plan = planRemoval(await observeLab(this.#name, host), false);
       await applyPlan(plan, config, host, this.#options.exec);
+      await removeImageDoor(this.#name);
       const { lab } = labPlaces(this.#name);
       const hadState = existsSync(lab);
       await refuseMountsBelow(lab);
@@ -215,6 +219,7 @@ class NamespaceLab implements Lab {
     await this.#stage('certificates and files', () =>
       Promise.all([
         writeCredentials(config),
+        writeImageDoorFiles(config.name, program),
         ...machinesOf(config).map((machine) => writeMachineFiles(config, machine, host, servicesOf)),
       ]),
     );
@@ -269,7 +274,7 @@ function mergeConfig(name: string, file: LabFile | undefined, wanted: Partial<La
   const dropped = wanted.nodes === undefined ? [] : config.nodes.filter((node) => !wanted.nodes?.includes(node));
   if (dropped.length > 0)
     throw new LabError(`lab ${name} has more nodes than that: podwire node rm ${dropped.join(' ')} --name ${name}`);
-  return checkConfig({ ...config, nodes: wanted.nodes ?? config.nodes });
+  return checkConfig({ ...config, ...wanted, nodes: wanted.nodes ?? config.nodes, name });
 }
 
 /** Removing a folder must never reach through a mount. */

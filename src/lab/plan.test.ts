@@ -22,7 +22,7 @@ function observed(state: ObservedLab['switch'], machines: Record<string, Machine
   };
 }
 
-const running = { 'control-plane': 'running', node1: 'running', node2: 'running' } as const;
+const running = { 'image-door': 'running', 'control-plane': 'running', node1: 'running', node2: 'running' } as const;
 
 /** `kind machine,machine: reason` */
 const told = (plan: LabPlan): string[] =>
@@ -65,8 +65,16 @@ test('without its switch no machine can go on: all are ended and started anew', 
     'clear-machine node1: what a dead machine left',
     'remove-switch : it is incomplete',
     'make-switch : there is none',
+    'start-image-door : not running',
     'start-machines control-plane,node1,node2: not running',
   ]);
+});
+
+test('the door for images is started again, and goes on without its switch', () => {
+  assert.deepEqual(told(planUp(config, observed('whole', { ...running, 'image-door': 'dead' }))), [
+    'start-image-door : not running',
+  ]);
+  assert.ok(!told(planUp(config, observed('partial', running))).some((step) => step.includes('image-door')));
 });
 
 test('a machine that the config does not know is ended', () => {

@@ -1,6 +1,7 @@
 /** What must be done so that the kernel has the lab that the config asks for: data in, data out. */
 import type { LabConfig, Machine } from './config.ts';
 import { machinesOf } from './config.ts';
+import { imageDoorName, imageDoorScript } from './image-door.ts';
 import type { ObservedLab } from './observed.ts';
 import {
   bootScript,
@@ -18,6 +19,7 @@ export type LabStep =
   | { readonly kind: 'clear-machine'; readonly machine: string; readonly removePort: boolean; readonly reason: string }
   | { readonly kind: 'remove-switch'; readonly netns: boolean; readonly link: boolean; readonly reason: string }
   | { readonly kind: 'make-switch'; readonly reason: string }
+  | { readonly kind: 'start-image-door'; readonly reason: string }
   | { readonly kind: 'start-machines'; readonly machines: readonly Machine[]; readonly reason: string };
 
 /** Steps of one kind that follow each other do not depend on each other. */
@@ -26,7 +28,7 @@ export type LabPlan = readonly LabStep[];
 /** Everything stands and runs afterwards; nothing is touched that does already. */
 export function planUp(config: LabConfig, observed: ObservedLab): LabPlan {
   const machines = machinesOf(config);
-  const known = new Set(machines.map((machine) => machine.name));
+  const known = new Set([...machines.map((machine) => machine.name), imageDoorName]);
   const strangers = [...observed.machines.keys()].filter((name) => !known.has(name));
   const isNew = observed.switch !== 'whole';
   const running = [...observed.machines].filter(([, state]) => state === 'running').map(([name]) => name);
@@ -34,10 +36,14 @@ export function planUp(config: LabConfig, observed: ObservedLab): LabPlan {
     ...strangers
       .filter((name) => running.includes(name))
       .map((name) => end(name, 'no machine of this lab has this name')),
-    ...(isNew ? running.filter((name) => known.has(name)).map((name) => end(name, 'its switch is gone')) : []),
+    ...(isNew
+      ? running
+          .filter((name) => known.has(name) && name !== imageDoorName)
+          .map((name) => end(name, 'its switch is gone'))
+      : []),
   ];
   const gone = [...observed.machines.keys()].filter(
-    (name) => !running.includes(name) || ends.some((step) => step.machine === name),
+    (name) => (!running.includes(name) && name !== imageDoorName) || ends.some((step) => step.machine === name),
   );
   const missing = machines.filter(({ name }) => isNew || observed.machines.get(name) !== 'running');
   return [
@@ -45,6 +51,7 @@ export function planUp(config: LabConfig, observed: ObservedLab): LabPlan {
     ...gone.map((machine) => clear(machine, !isNew, 'what a dead machine left')),
     ...(observed.switch === 'partial' ? [removeSwitch(observed, 'it is incomplete')] : []),
     ...(isNew ? [{ kind: 'make-switch', reason: 'there is none' } as const] : []),
+    ...(running.includes(imageDoorName) ? [] : [{ kind: 'start-image-door', reason: 'not running' } as const]),
     ...(missing.length === 0 ? [] : [{ kind: 'start-machines', machines: missing, reason: 'not running' } as const]),
   ];
 }
@@ -98,6 +105,8 @@ export function scriptOf(step: LabStep, config: LabConfig, host: HostFacts): str
       return switchScript(config);
     case 'remove-switch':
       return removeSwitchScript(config.name, step);
+    case 'start-image-door':
+      return imageDoorScript(config, host);
     case 'start-machines':
       return startScript(config, step.machines, host);
     case 'clear-machine':
@@ -117,6 +126,7 @@ export function renderPlan(plan: LabPlan, config: LabConfig, host: HostFacts): s
       'clear-machine': [`find ${group} -depth -type d -exec rmdir {} +`],
       'remove-switch': [],
       'make-switch': [],
+      'start-image-door': [],
       'start-machines': [],
     }[step.kind];
     const boots =

@@ -1,5 +1,6 @@
 /** What runs in which machine. */
 import { apiPort, clusterDomain, kubeletPort, type LabConfig, type Machine } from './config.ts';
+import { imageDoorSocket } from './image-door.ts';
 import { inside } from './places.ts';
 
 /** How this program is started again, inside a machine. */
@@ -53,6 +54,7 @@ function agentArgv(program: Program, machine: Machine, config: LabConfig): strin
     `--tls-private-key-file=${inside.agent}/kubelet.key`,
     `--state-dir=${inside.agent}`,
     `--image-dir=${inside.images}`,
+    `--image-door=${imageDoorSocket(config.name)}`,
     `--log-dir=${inside.podLogs}`,
   ];
 }

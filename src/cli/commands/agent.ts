@@ -14,6 +14,8 @@ export interface AgentArguments {
   readonly 'state-dir': string;
   readonly 'run-dir': string;
   readonly 'image-dir': string;
+  readonly 'image-door': string | undefined;
+  readonly 'insecure-registry': readonly string[];
   readonly 'log-dir': string;
   readonly 'oci-runtime': 'crun' | 'runc';
   readonly 'cgroup-parent': string;
@@ -38,6 +40,16 @@ export const agentCommand: CommandModule<object, AgentArguments> = {
       'state-dir': { type: 'string', default: '/var/lib/podwire/agent', describe: 'what must outlive the agent' },
       'run-dir': { type: 'string', default: '/run/podwire', describe: 'what must not outlive the machine (a tmpfs)' },
       'image-dir': { type: 'string', default: '/var/lib/podwire/images' },
+      'image-door': {
+        type: 'string',
+        describe: 'the socket where somebody else pulls images; it does so itself without',
+      },
+      'insecure-registry': {
+        type: 'string',
+        array: true,
+        default: [] as string[],
+        describe: 'HOST[:PORT] that may speak plain http, or show an unknown certificate',
+      },
       'log-dir': { type: 'string', default: '/var/log/pods' },
       'oci-runtime': { choices: ['crun', 'runc'] as const, default: 'crun' as const },
       'cgroup-parent': { type: 'string', default: '/kubepods' },

@@ -1,5 +1,6 @@
 import type { Argv, CommandModule } from 'yargs';
 import { register } from '../register.ts';
+import { imagePullCommand } from './image-pull.ts';
 import { openImages } from '../images.ts';
 import { table } from '../table.ts';
 
@@ -7,7 +8,10 @@ export const imageCommand: CommandModule = {
   command: 'image',
   describe: 'the image store that all nodes of this machine share',
   builder: (cli: Argv) =>
-    register(cli, [importCommand, listCommand, removeCommand]).demandCommand(1, 'podwire image import|ls|rm'),
+    register(cli, [imagePullCommand, importCommand, listCommand, removeCommand]).demandCommand(
+      1,
+      'podwire image pull|import|ls|rm',
+    ),
   handler: () => undefined,
 };
 

@@ -13,6 +13,7 @@ interface UpArguments {
   readonly 'node-cidr'?: string | undefined;
   readonly 'pod-cidr'?: string | undefined;
   readonly 'service-cidr'?: string | undefined;
+  readonly 'insecure-registry'?: readonly string[] | undefined;
   readonly 'dry-run': boolean;
 }
 
@@ -28,6 +29,11 @@ export const upCommand: CommandModule<object, UpArguments> = {
       'node-cidr': { type: 'string', requiresArg: true, describe: `the switch (${defaultConfig.nodeCIDR})` },
       'pod-cidr': { type: 'string', requiresArg: true, describe: `pods (${defaultConfig.podCIDR})` },
       'service-cidr': { type: 'string', requiresArg: true, describe: `Services (${defaultConfig.serviceCIDR})` },
+      'insecure-registry': {
+        type: 'string',
+        array: true,
+        describe: 'HOST[:PORT] that may speak plain http (those on loopback may anyway)',
+      },
       'dry-run': { type: 'boolean', default: false, describe: 'print what would be done, as a script' },
     }),
   handler: async (argv) => {
@@ -55,6 +61,7 @@ function wantedConfig(argv: UpArguments): Partial<LabConfig> {
     ...(argv['node-cidr'] === undefined ? {} : { nodeCIDR: argv['node-cidr'] }),
     ...(argv['pod-cidr'] === undefined ? {} : { podCIDR: argv['pod-cidr'] }),
     ...(argv['service-cidr'] === undefined ? {} : { serviceCIDR: argv['service-cidr'] }),
+    ...(argv['insecure-registry'] === undefined ? {} : { insecureRegistries: argv['insecure-registry'] }),
   };
 }
 

@@ -1,3 +1,6 @@
+# end-machine image-door: the lab ends
+echo 1 > /sys/fs/cgroup/podwire/podwire/image-door/cgroup.kill
+
 # end-machine control-plane: the lab ends
 echo 1 > /sys/fs/cgroup/podwire/podwire/control-plane/cgroup.kill
 
@@ -6,6 +9,9 @@ echo 1 > /sys/fs/cgroup/podwire/podwire/node1/cgroup.kill
 
 # end-machine node2: the lab ends
 echo 1 > /sys/fs/cgroup/podwire/podwire/node2/cgroup.kill
+
+# clear-machine image-door: the lab ends
+find /sys/fs/cgroup/podwire/podwire/image-door -depth -type d -exec rmdir {} +
 
 # clear-machine control-plane: the lab ends
 find /sys/fs/cgroup/podwire/podwire/control-plane -depth -type d -exec rmdir {} +
