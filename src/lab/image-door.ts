@@ -41,9 +41,12 @@ export function imageDoorScript(config: LabConfig, host: HostFacts): string {
   const place = folder(config.name);
   return [
     words('mkdir', '-p', group),
-    `sh -c 'for fd in /proc/self/fd/*; do fd=\${fd##*/}; if [ "$fd" -gt 2 ]; then eval "exec $fd>&-"; fi; done`,
-    `  echo $$ > "$1/cgroup.procs"; cd /; exec setsid s6-supervise "$2"' sh ${words(group, place)} \\`,
-    `  < /dev/null > ${quote(`${place}/log`)} 2>&1 &`,
+    '(',
+    // A descriptor that a caller left open would otherwise live as long as this.
+    '  for fd in /proc/$BASHPID/fd/*; do fd=${fd##*/}; if [ "$fd" -gt 2 ]; then eval "exec $fd>&-"; fi; done',
+    `  echo $BASHPID > ${quote(`${group}/cgroup.procs`)}`,
+    `  cd /; exec ${words('setsid', 's6-supervise', place)}`,
+    `) < /dev/null > ${quote(`${place}/log`)} 2>&1 &`,
   ].join('\n');
 }
 

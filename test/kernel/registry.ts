@@ -118,7 +118,7 @@ export async function writeLayout(folder: string, layers: readonly (string | Buf
   const tars = await Promise.all(
     layers.map(async (content, at) => {
       const archive = pack();
-      archive.entry({ name: `layer${at}`, mode: 0o644, mtime: new Date(0) }, content as string);
+      archive.entry({ name: `layer${at}`, mode: 0o755, mtime: new Date(0) }, content as string);
       archive.finalize();
       return buffer(archive);
     }),

@@ -15,9 +15,11 @@ END
 
 # start-image-door: not running
 mkdir -p /sys/fs/cgroup/podwire/podwire/image-door
-sh -c 'for fd in /proc/self/fd/*; do fd=${fd##*/}; if [ "$fd" -gt 2 ]; then eval "exec $fd>&-"; fi; done
-  echo $$ > "$1/cgroup.procs"; cd /; exec setsid s6-supervise "$2"' sh /sys/fs/cgroup/podwire/podwire/image-door /var/lib/podwire/labs/podwire/image-door \
-  < /dev/null > /var/lib/podwire/labs/podwire/image-door/log 2>&1 &
+(
+  for fd in /proc/$BASHPID/fd/*; do fd=${fd##*/}; if [ "$fd" -gt 2 ]; then eval "exec $fd>&-"; fi; done
+  echo $BASHPID > /sys/fs/cgroup/podwire/podwire/image-door/cgroup.procs
+  cd /; exec setsid s6-supervise /var/lib/podwire/labs/podwire/image-door
+) < /dev/null > /var/lib/podwire/labs/podwire/image-door/log 2>&1 &
 
 # start-machines: not running
 for fd in /proc/$$/fd/*; do fd=${fd##*/}; if [ "$fd" -gt 2 ]; then eval "exec $fd>&-"; fi; done
