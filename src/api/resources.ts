@@ -4,6 +4,7 @@
  */
 import type {
   ConfigMap,
+  ControllerRevision,
   DaemonSet,
   Deployment,
   Endpoints,
@@ -64,6 +65,12 @@ export const endpointSlices: ResourceType<EndpointSlice> = row(
 export const deployments: ResourceType<Deployment> = row('apps', 'v1', 'deployments', 'Deployment');
 export const replicaSets: ResourceType<ReplicaSet> = row('apps', 'v1', 'replicasets', 'ReplicaSet');
 export const daemonSets: ResourceType<DaemonSet> = row('apps', 'v1', 'daemonsets', 'DaemonSet');
+export const controllerRevisions: ResourceType<ControllerRevision> = row(
+  'apps',
+  'v1',
+  'controllerrevisions',
+  'ControllerRevision',
+);
 
 /** `v1`, `apps/v1`: what stands in an object's `apiVersion`. */
 export function apiVersionOf(type: Pick<ResourceType<unknown>, 'group' | 'version'>): string {

@@ -4,6 +4,7 @@ import { createEventRecorder, type EventRecorder } from '../api/event-recorder.t
 import type { InformerFactory } from '../api/informer.ts';
 import type { Logger } from '../api/logger.ts';
 import type { ControllerContext } from './controller.ts';
+import { startDaemonSetController } from './daemonset/controller.ts';
 import { startDeploymentController } from './deployment/controller.ts';
 import { startEndpointsController } from './endpoints/endpoints-controller.ts';
 import { startEndpointSliceController } from './endpoints/slice-controller.ts';
@@ -51,6 +52,7 @@ export function startControllers(options: ControllersOptions): void {
   startTaintEvictionController(as('taint-eviction-controller'));
   startDeploymentController(as('deployment-controller'));
   startReplicaSetController(as('replicaset-controller'));
+  startDaemonSetController(as('daemonset-controller'));
   startEndpointSliceController(as('endpoint-slice-controller'));
   startEndpointsController(as('endpoint-controller'));
   startNamespaceController(as('namespace-controller'));

@@ -3,6 +3,7 @@ import type { KubeObject } from '../api/client.ts';
 import {
   apiVersionOf,
   configMaps,
+  controllerRevisions,
   daemonSets,
   deployments,
   endpoints,
@@ -33,6 +34,7 @@ export const knownResources: readonly AnyResource[] = [
   deployments,
   replicaSets,
   daemonSets,
+  controllerRevisions,
   leases,
   events,
   namespaces,

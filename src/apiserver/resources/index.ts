@@ -3,6 +3,7 @@ import { createClusterIpPool } from '../allocators/cluster-ips.ts';
 import { createNodePortPool, type PortRange, parsePortRange } from '../allocators/node-ports.ts';
 import type { ResourceRow } from '../resource.ts';
 import { configMapRow } from './config-maps.ts';
+import { controllerRevisionRow } from './controller-revisions.ts';
 import { daemonSetRow } from './daemon-sets.ts';
 import { deploymentRow } from './deployments.ts';
 import { endpointSliceRow } from './endpoint-slices.ts';
@@ -47,5 +48,6 @@ export function resourceRows({ serviceCIDR, nodePortRange }: ResourceOptions): r
     asRow(deploymentRow),
     asRow(replicaSetRow),
     asRow(daemonSetRow),
+    asRow(controllerRevisionRow),
   ];
 }
