@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { silentLogger } from '../../src/api/logger.ts';
 import type { Exec } from '../../src/kernel/exec.ts';
-import { readMounts } from '../../src/kernel/mount.ts';
+import { mountsUnder } from '../../src/kernel/mount.ts';
 import { createDirectExec } from '../../src/kernel/run-process.ts';
 import { createBuiltinRuntime } from '../../src/runtime/builtin/index.ts';
 import type {
@@ -153,7 +153,8 @@ export function machineState(): Record<string, readonly string[]> {
     (path) => /[0-9a-f]{64}/.test(path) && !path.startsWith('images/blobs'),
   );
   return {
-    mounts: readMounts().map(({ target }) => target),
+    // Only ours: what other labs of this machine mount and unmount shows here as well.
+    mounts: mountsUnder(base),
     processes,
     groups,
     files,
