@@ -1,6 +1,7 @@
 /** What a person reads when a command fails. */
 import { CommandError } from '../kernel/exec.ts';
 import { LabError } from '../lab/index.ts';
+import { PullError } from '../runtime/images/pull-error.ts';
 
 /** Something to be corrected in the command itself. */
 export class UsageError extends Error {
@@ -9,7 +10,8 @@ export class UsageError extends Error {
 
 /** A message for expected failures; for the others the stack as well, since they are ours to mend. */
 export function explain(error: unknown): string {
-  if (error instanceof LabError || error instanceof UsageError || error instanceof CommandError) return error.message;
+  if ([LabError, UsageError, CommandError, PullError].some((kind) => error instanceof kind))
+    return (error as Error).message;
   if (!(error instanceof Error)) return String(error);
   const { code } = error as NodeJS.ErrnoException;
   if (code === 'EACCES' || code === 'EPERM') return `${error.message} (only root may: sudo)`;

@@ -55,7 +55,7 @@ class Images implements ImageManager {
     const { image = '' } = container;
     const { events } = this.#options;
     const policy = pullPolicy(container);
-    const name = fullName(image);
+    const name = this.#fullName(pod, image);
     const here = await this.#inspect(image);
     if (here !== undefined && (policy !== 'Always' || isImported(here, name))) {
       events.normal(pod, 'Pulled', `Container image "${image}" already present on machine`);
@@ -71,6 +71,17 @@ class Images implements ImageManager {
 
   forget(podUid: string): void {
     this.#failures.delete(podUid);
+  }
+
+  #fullName(pod: Pod, image: string): string {
+    try {
+      return tagName(parseReference(image));
+    } catch (error) {
+      const text = error instanceof Error ? error.message : String(error);
+      const message = `Failed to apply default image tag "${image}": couldn't parse image name "${image}": ${text}`;
+      this.#options.events.warning(pod, 'InspectFailed', message);
+      throw new ContainerError('InvalidImageName', message, { cause: error });
+    }
   }
 
   async #inspect(image: string): Promise<ImageInfo | undefined> {
@@ -135,18 +146,6 @@ class Images implements ImageManager {
       const messages = new Set(failures.map((each) => (each instanceof Error ? each.message : String(each))));
       throw new Error([...messages].join('; '), { cause: error });
     }
-  }
-}
-
-/** The full name of an image. Throws a ContainerError when it is none, in upstream's words. */
-function fullName(image: string): string {
-  try {
-    return tagName(parseReference(image));
-  } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
-    throw new ContainerError('InvalidImageName', `Failed to apply default image tag "${image}": ${text}`, {
-      cause: error,
-    });
   }
 }
 
