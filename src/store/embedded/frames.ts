@@ -25,9 +25,6 @@ const frameHeader = 16;
 const recordHeader = 19;
 const types: readonly RecordType[] = ['put', 'delete', 'revision'];
 
-/** No frame is longer; a length beyond it is not a frame's. */
-const maxFrameBytes = 64 * 1024 * 1024;
-
 /** A bad frame with good ones after it: that is no torn end but damage, and nothing is cut. */
 export class StoreDamaged extends Error {
   override readonly name = 'StoreDamaged';
