@@ -83,6 +83,7 @@ export async function startNode(exec: Exec, network: PodNetwork): Promise<TestNo
     network,
     cgroupParent,
     logger: silentLogger,
+    ...(process.env.PODWIRE_TEST_OCI === 'runc' ? { ociRuntime: 'runc' } : {}),
   });
   const events: RuntimeEvent[] = [];
   const wakers = new Set<() => void>();

@@ -35,7 +35,13 @@ export function conmonArgv(run: ConmonRun, places: Places, runtime: OciRuntime):
 export function parseReport(line: string): { readonly pid: number } | { readonly failure: string } {
   const { pid, message } = JSON.parse(line) as { readonly pid?: number; readonly message?: string };
   if (pid !== undefined && pid > 0) return { pid };
-  return { failure: (message ?? 'conmon gave no reason').trim().slice(0, 2000) };
+  return { failure: plainReason(message ?? 'conmon gave no reason') };
+}
+
+/** crun says why in plain text; runc in log lines, the last error of which is the reason. Pure. */
+export function plainReason(text: string): string {
+  const logged = [...text.matchAll(/level=error msg=("(?:[^"\\]|\\.)*")/g)].at(-1)?.[1];
+  return (logged === undefined ? text : (JSON.parse(logged) as string)).trim().slice(0, 2000);
 }
 
 /** Makes a container up to the point where its process waits to be started. Rejects with the OCI runtime's own words. */

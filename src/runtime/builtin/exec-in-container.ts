@@ -6,6 +6,7 @@ import { CommandError } from '../../kernel/exec.ts';
 import { startProcess, type RunningProcess } from '../../kernel/start-process.ts';
 import type { ExecOptions, ExecSession } from '../contract.ts';
 import { RuntimeError } from '../errors.ts';
+import { plainReason } from './conmon.ts';
 import { ExecFiles } from './exec-files.ts';
 import { InnerTerminal } from './exec-terminal.ts';
 import { containerOf, type RuntimeNode } from './node.ts';
@@ -81,7 +82,7 @@ function sessionOf(
     await files.remove();
     if (end.exitCode === undefined) return 137;
     if (end.exitCode === 0 || ran) return end.exitCode;
-    throw new RuntimeError(`container ${place.id}: ${options.command[0]} was not started: ${said.trim()}`, {
+    throw new RuntimeError(`container ${place.id}: ${options.command[0]} was not started: ${plainReason(said)}`, {
       exitCode: startFailure(said),
     });
   });

@@ -75,6 +75,11 @@ test('conmon’s report: a process or a reason', () => {
   assert.deepEqual(parseReport('{"pid": -1, "message": "open executable: Permission denied\\n"}'), {
     failure: 'open executable: Permission denied',
   });
+  const logged =
+    'time="x" level=warning msg="no oom count"\ntime="x" level=error msg="runc create failed: exec: \\"/x\\": not found"\n';
+  assert.deepEqual(parseReport(JSON.stringify({ pid: -1, message: logged })), {
+    failure: 'runc create failed: exec: "/x": not found',
+  });
   assert.deepEqual(parseReport('{}'), { failure: 'conmon gave no reason' });
 });
 
