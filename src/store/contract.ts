@@ -55,6 +55,11 @@ export interface Store {
     get(key: string): StoredValue | undefined;
     /** All keys with this prefix, in byte order. */
     range(prefix: string): readonly StoredValue[];
+    /**
+     * Tells of every change under `prefix` in the turn in which `get` shows it, before its writer hears of it: what is
+     * indexed by this never lags. The handler must be quick. Returns a function that ends it.
+     */
+    onChange(prefix: string, handler: (event: StoreEvent) => void): () => void;
   };
   get(key: string): Promise<StoredValue | undefined>;
   /** Keys with this prefix in byte order; `startAfter` and `limit` page; `revision` reads an older snapshot if it is still there. */

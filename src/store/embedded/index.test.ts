@@ -136,3 +136,22 @@ test('a store that is open cannot be opened again; files are 0600', async () => 
   await store.close();
   await place.open();
 });
+
+test('who indexes the latest state hears of a change before its writer, and one that fails stops nobody', async () => {
+  await using place = await temporaryPlace();
+  const store = await place.open();
+  const order: string[] = [];
+  store.latest.onChange('/a/', () => {
+    throw new Error('broken index');
+  });
+  const end = store.latest.onChange('/a/', ({ type, key }) => {
+    order.push(`${type} ${key} ${store.latest.get(key)?.value.toString()}`);
+  });
+  const { modRevision } = await store.put('/a/1', text('x'), 0);
+  order.push('written');
+  await store.put('/b/1', text('y'), 0);
+  await store.delete('/a/1', modRevision);
+  end();
+  await store.put('/a/2', text('z'), 0);
+  assert.deepEqual(order, ['put /a/1 x', 'written', 'delete /a/1 undefined']);
+});

@@ -25,6 +25,7 @@ class EmbeddedStore implements Store {
   readonly #state: State;
   readonly #history: History;
   readonly #watchers: Watchers;
+  readonly #indexes = new Set<{ readonly prefix: string; readonly handler: (event: StoreEvent) => void }>();
   readonly #queue: CommitQueue;
   readonly #logger: Logger;
   #compactAbove: number;
@@ -60,6 +61,11 @@ class EmbeddedStore implements Store {
   readonly latest: Store['latest'] = {
     get: (key) => this.#state.get(key),
     range: (prefix) => this.#state.range(prefix, undefined, Infinity).items,
+    onChange: (prefix, handler) => {
+      const index = { prefix, handler };
+      this.#indexes.add(index);
+      return () => void this.#indexes.delete(index);
+    },
   };
 
   async get(key: string): Promise<StoredValue | undefined> {
@@ -136,8 +142,20 @@ class EmbeddedStore implements Store {
       events.push(change.event);
     }
     for (const record of records) this.#tail?.push(record);
+    for (const event of events) this.#tellIndexes(event);
     this.#watchers.publish(events);
     this.#compactIfWorthIt();
+  }
+
+  #tellIndexes(event: StoreEvent): void {
+    for (const { prefix, handler } of this.#indexes) {
+      if (!event.key.startsWith(prefix)) continue;
+      try {
+        handler(event);
+      } catch (error) {
+        this.#logger.error('an index failed', { key: event.key, error });
+      }
+    }
   }
 
   #compactIfWorthIt(): void {
