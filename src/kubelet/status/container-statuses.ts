@@ -7,7 +7,7 @@ import type {
   Pod,
 } from '../../api/types.gen.ts';
 import type { ContainerStatus } from '../../runtime/contract.ts';
-import { isSidecar } from '../pods/restart-policy.ts';
+import { isSidecar, shouldRestart } from '../pods/restart-policy.ts';
 import { containerIdPrefix, containerNamed, type PodView } from '../pods/view.ts';
 
 /** Why a container that is not running is not. */
@@ -101,10 +101,16 @@ function readiness(container: Container, last: ContainerStatus, facts: Container
   return last.state === 'running' && facts.probes.isReady(last.id, container);
 }
 
+/** Only what will be started waits: a container that ended for good shows its end, also when it could not be started. */
+function mayStart(container: Container, last: ContainerStatus, pod: Pod): boolean {
+  if (last.state === 'exited') return shouldRestart(pod, container, last.exitCode ?? 137);
+  return last.state !== 'running';
+}
+
 function statusOf(container: Container, facts: ContainerFacts, isInit: boolean): ApiContainerStatus {
   const last = containerNamed(facts.view, container.name);
   if (last === undefined) return neverRan(container, facts, isInit);
-  const held = last.state === 'running' ? undefined : facts.waiting.get(container.name);
+  const held = mayStart(container, last, facts.pod) ? facts.waiting.get(container.name) : undefined;
   const previous = held === undefined ? containerNamed(facts.view, container.name, 1) : last;
   const containerID = idOf(last);
   return {

@@ -4,6 +4,7 @@ import { silentLogger } from '../../api/logger.ts';
 import { pods } from '../../api/resources.ts';
 import type { ContainerStatus, Pod, PodSpec } from '../../api/types.gen.ts';
 import { createFakeApi } from '../testing/fake-api.ts';
+import { containerStatuses } from './container-statuses.ts';
 import { statusPatch } from './diff.ts';
 import { phaseOf } from './phase.ts';
 import { qosClassOf } from './qos.ts';
@@ -79,6 +80,26 @@ const classes: [string, PodSpec['containers'], string][] = [
 
 for (const [what, containers, expected] of classes) {
   test(`class: ${what}: ${expected}`, () => assert.equal(qosClassOf(pod({ containers })), expected));
+}
+
+for (const [restartPolicy, expected] of [
+  ['Never', 'StartError'],
+  ['OnFailure', 'RunContainerError'],
+] as const) {
+  test(`a container that could not be started, policy ${restartPolicy}: its state is ${expected}`, () => {
+    const end = { state: 'exited', exitCode: 128, reason: 'StartError', message: 'no such file' } as const;
+    const times = { createdAt: '', startedAt: undefined, finishedAt: undefined };
+    const ids = { id: 'c1', sandboxId: 's1', imageId: '', image: '', logPath: '', pid: undefined };
+    const { app } = containerStatuses({
+      pod: pod({ restartPolicy, containers: [{ name: 'a' }] }),
+      view: { sandboxes: [], containers: [{ name: 'a', attempt: 0, ...ids, ...times, ...end }] },
+      waiting: new Map([['a', { reason: 'RunContainerError' }]]),
+      probes: { isReady: () => true, isStarted: () => true },
+      terminationMessage: () => undefined,
+    });
+    const { terminated, waiting } = app[0]?.state ?? {};
+    assert.equal(terminated?.reason ?? waiting?.reason, expected);
+  });
 }
 
 test('the patch holds what changed, and takes away by key what is gone', () => {
