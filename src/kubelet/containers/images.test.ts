@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
 import { secrets } from '../../api/resources.ts';
-import type { Container, Pod, Secret } from '../../api/types.gen.ts';
+import type { Container, Pod } from '../../api/types.gen.ts';
 import { createPodEvents } from '../pods/pod-events.ts';
 import { createFakeApi, type FakeApi } from '../testing/fake-api.ts';
 import { createFakeImages, type FakeImages } from '../testing/fake-runtime.ts';
@@ -28,8 +28,11 @@ const podOf = (...pullSecrets: string[]): Pod => ({
   metadata: { name: 'web', namespace: 'default', uid: 'uid' },
   spec: { containers: [], imagePullSecrets: pullSecrets.map((name) => ({ name })) },
 });
-const container = (image: string, imagePullPolicy?: string): Container =>
-  ({ name: 'main', image, ...(imagePullPolicy === undefined ? {} : { imagePullPolicy }) });
+const container = (image: string, imagePullPolicy?: string): Container => ({
+  name: 'main',
+  image,
+  ...(imagePullPolicy === undefined ? {} : { imagePullPolicy }),
+});
 
 function secret(name: string, config: unknown, type = 'kubernetes.io/dockerconfigjson'): void {
   const field = type.endsWith('json') ? '.dockerconfigjson' : '.dockercfg';

@@ -4,9 +4,11 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { createAuthority } from '../../pki/index.ts';
 import { downloadBlob } from './pull-blob.ts';
 import { parseChallenge } from './pull-auth.ts';
 import { isLoopback, RegistryConnection } from './pull-connection.ts';
@@ -123,6 +125,24 @@ test('challenges and loopback by name', () => {
     assert.ok(isLoopback(host), host);
   for (const host of ['127.0.0.1.evil.example', 'localhost.example', '10.0.0.1:5000', '127.evil'])
     assert.ok(!isLoopback(host), host);
+});
+
+test('https by an unknown authority: refused, but not on loopback', async () => {
+  const authority = await createAuthority('strangers');
+  const { certPem, keyPem } = await authority.issue({ commonName: 'registry', ipAddresses: ['127.0.0.1'] });
+  const server = createTlsServer({ cert: certPem, key: keyPem }, (_, response) => void response.end(hello));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const host = `127.0.0.1:${(server.address() as { port: number }).port}`;
+  const connection = new RegistryConnection('registry.example', { insecure: false, signal: undefined });
+  try {
+    await assert.rejects(connection.send({ url: new URL(`https://${host}/v2/`) }), /certificate/);
+    assert.equal(await download(host, 5), 'hello');
+  } finally {
+    connection.close();
+    server.closeAllConnections();
+    server.close();
+  }
 });
 
 test('plain http must be allowed', async () => {
