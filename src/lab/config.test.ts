@@ -36,6 +36,14 @@ for (const [what, change, message] of [
     );
   });
 
+for (const count of [0, -1, 1.5, Number.NaN, 201, 1e10])
+  test(`${count} is no number of nodes`, () => {
+    assert.throws(
+      () => nodeNames(count),
+      (error) => error instanceof LabError && error.message.startsWith('--nodes'),
+    );
+  });
+
 test('a word stays one word whatever is in it', () => {
   assert.equal(quote('/a/b-c_d.e:f=g,h+i@j%k'), '/a/b-c_d.e:f=g,h+i@j%k');
   assert.equal(quote("it's $(x) `y` \n"), "'it'\\''s $(x) `y` \n'");

@@ -39,8 +39,10 @@ export const defaultConfig = {
   serviceCIDR: '10.46.0.0/16',
 } as const;
 
-/** `node1` … `nodeN`. */
+/** `node1` … `nodeN`. Throws a LabError for what is no number of nodes. */
 export function nodeNames(count: number): string[] {
+  if (!Number.isInteger(count) || count < 1 || count > maxNodes)
+    throw new LabError(`--nodes: a whole number from 1 to ${maxNodes}, not ${count}`);
   return Array.from({ length: count }, (_, index) => `node${index + 1}`);
 }
 
