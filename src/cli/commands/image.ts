@@ -1,4 +1,5 @@
 import type { Argv, CommandModule } from 'yargs';
+import { LabError } from '../../lab/index.ts';
 import { register } from '../register.ts';
 import { imagePullCommand } from './image-pull.ts';
 import { openImages } from '../images.ts';
@@ -47,6 +48,9 @@ const removeCommand: CommandModule<object, { reference: string }> = {
   describe: 'take one out',
   builder: (cli) => cli.positional('reference', { type: 'string', demandOption: true }),
   handler: async ({ reference }) => {
-    await openImages().removeImage(reference);
+    const images = openImages();
+    if ((await images.imageStatus(reference)) === undefined)
+      throw new LabError(`there is no image ${reference} here: podwire image ls shows what there is`);
+    await images.removeImage(reference);
   },
 };

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Logger } from '../../api/logger.ts';
 import type { Exec } from '../../kernel/exec.ts';
 import type { ImageInfo, ImageService, PullOptions } from '../contract.ts';
+import { reasonOf, RuntimeError } from '../errors.ts';
 import { openArchive } from './archive.ts';
 import { imagesIn, type ArchivedImage, type ImageConfig } from './manifests.ts';
 import { pullErrorAt } from './pull-error.ts';
@@ -63,11 +64,19 @@ class StoredImages implements ContainerImages {
 
   async importArchive(path: string, options: { readonly tag?: string } = {}): Promise<readonly ImageInfo[]> {
     const tag = options.tag === undefined ? undefined : tagName(parseReference(options.tag));
+    try {
+      return await this.#import(path, tag);
+    } catch (error) {
+      throw new RuntimeError(`importing ${path}: ${reasonOf(error)}`, { cause: error });
+    }
+  }
+
+  #import(path: string, tag: string | undefined): Promise<readonly ImageInfo[]> {
     return this.#store.change(async (before, work) => {
       const images = await imagesIn(await openArchive(path, join(work, 'archive')));
-      if (images.length === 0) throw new Error(`${path} holds no image for this machine`);
+      if (images.length === 0) throw new Error('it holds no image for this machine');
       if (tag !== undefined && images.length > 1)
-        throw new Error(`${path} holds ${images.length} images: one name does not fit all`);
+        throw new Error(`it holds ${images.length} images: one name does not fit all`);
       let index = before;
       for (const image of images) index = await this.#importImage(index, image, tag, work);
       const records = images.map((image) => index.images[image.id]).filter((record) => record !== undefined);

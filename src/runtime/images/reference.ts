@@ -1,5 +1,7 @@
 /** How images are named: `[registry/]path[:tag][@digest]`, in the grammar of distribution/reference. */
 
+import { RuntimeError } from '../errors.ts';
+
 /** A name with nothing left out. */
 export interface ImageReference {
   /** `docker.io/library/busybox` */
@@ -17,14 +19,14 @@ const grammar = new RegExp(
 );
 const maxNameLength = 255;
 
-/** Fills in what was left out as the field does: `busybox` is `docker.io/library/busybox:latest`. Throws when it is no name at all. */
+/** Fills in what was left out as the field does: `busybox` is `docker.io/library/busybox:latest`. Throws a RuntimeError when it is no name at all. */
 export function parseReference(text: string): ImageReference {
   const groups = text.length > 2 * maxNameLength ? undefined : grammar.exec(text)?.groups;
-  if (groups?.name === undefined) throw new Error(`${JSON.stringify(text.slice(0, 100))} is no image name`);
+  if (groups?.name === undefined) throw new RuntimeError(`${JSON.stringify(text.slice(0, 100))} is no image name`);
   const { name, tag, digest } = groups;
   const repository = withRegistry(name);
   if (repository.length > maxNameLength)
-    throw new Error(`the image name ${repository} is longer than ${maxNameLength}`);
+    throw new RuntimeError(`the image name ${repository} is longer than ${maxNameLength}`);
   return { repository, tag: tag ?? (digest === undefined ? 'latest' : undefined), digest };
 }
 
