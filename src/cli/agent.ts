@@ -10,9 +10,9 @@ import type { Exec } from '../kernel/exec.ts';
 import { createRunner } from '../kernel/runner.ts';
 import { startKubelet } from '../kubelet/index.ts';
 import { createNodeNetwork } from '../network/index.ts';
-import { startProxy } from '../proxy/index.ts';
+import { createDepartures, startProxy } from '../proxy/index.ts';
 import { pullsOf } from './pulls.ts';
-import { createBuiltinRuntime } from '../runtime/builtin/index.ts';
+import { createBuiltinRuntime, ociRuntimeHere } from '../runtime/builtin/index.ts';
 import type { AgentArguments } from './commands/agent.ts';
 import { shutdownSignal } from './shutdown.ts';
 
@@ -42,7 +42,7 @@ async function startNode(argv: AgentArguments, { exec, logger, signal }: Ground)
   const recorder = (component: string) => createEventRecorder(client, { component, host: nodeName, logger });
   const shared = { exec, nodeName, clusterCIDR, informers, logger, signal };
   const network = createNodeNetwork({ ...shared, nodeIP, events: recorder('podwire-network') });
-  const ociRuntime = argv['oci-runtime'];
+  const ociRuntime = argv['oci-runtime'] ?? ociRuntimeHere();
   const { runtime, images } = createBuiltinRuntime({
     exec,
     stateDir: argv['state-dir'],
@@ -55,6 +55,7 @@ async function startNode(argv: AgentArguments, { exec, logger, signal }: Ground)
   });
   const [version] = await Promise.all([versionOf(exec, ociRuntime), network.start()]);
   const text = (path: string): string => readFileSync(path, 'utf8');
+  const departures = createDepartures();
   const kubelet = startKubelet({
     client,
     informers,
@@ -77,10 +78,12 @@ async function startNode(argv: AgentArguments, { exec, logger, signal }: Ground)
     ...(argv['cluster-dns'] === undefined ? {} : { clusterDNS: argv['cluster-dns'] }),
     runtimeVersion: `conmon+${ociRuntime}://${version}`,
     maxPods: argv['max-pods'],
+    ownRules: departures,
+    endpointDrainMs: argv['endpoint-drain-ms'],
     logger,
     signal,
   });
-  await Promise.all([kubelet, startProxy({ ...shared, events: recorder('kube-proxy') })]);
+  await Promise.all([kubelet, startProxy({ ...shared, departures, events: recorder('kube-proxy') })]);
   return {
     async close() {
       await runtime.stop();

@@ -77,6 +77,8 @@ export interface ContainerConfig {
   readonly privileged: boolean;
   readonly runAsUser?: number;
   readonly runAsGroup?: number;
+  /** Added to those that the image's /etc/group gives the user. */
+  readonly supplementalGroups?: readonly number[];
   readonly addCapabilities: readonly string[];
   readonly dropCapabilities: readonly string[];
   readonly readOnlyRootfs: boolean;

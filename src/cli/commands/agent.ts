@@ -17,9 +17,10 @@ export interface AgentArguments {
   readonly 'image-door': string | undefined;
   readonly 'insecure-registry': readonly string[];
   readonly 'log-dir': string;
-  readonly 'oci-runtime': 'crun' | 'runc';
+  readonly 'oci-runtime': 'crun' | 'runc' | undefined;
   readonly 'cgroup-parent': string;
   readonly 'max-pods': number;
+  readonly 'endpoint-drain-ms': number;
 }
 
 export const agentCommand: CommandModule<object, AgentArguments> = {
@@ -51,9 +52,14 @@ export const agentCommand: CommandModule<object, AgentArguments> = {
         describe: 'HOST[:PORT] that may speak plain http, or show an unknown certificate',
       },
       'log-dir': { type: 'string', default: '/var/log/pods' },
-      'oci-runtime': { choices: ['crun', 'runc'] as const, default: 'crun' as const },
+      'oci-runtime': { choices: ['crun', 'runc'] as const, describe: 'what suits this host, when left out' },
       'cgroup-parent': { type: 'string', default: '/kubepods' },
       'max-pods': { type: 'number', default: 110 },
+      'endpoint-drain-ms': {
+        type: 'number',
+        default: 200,
+        describe: "from the moment a pod leaves its Services until it is told to stop, for other nodes' rules",
+      },
     }),
   handler: async (argv) => {
     const { runAgent } = await import('../agent.ts');

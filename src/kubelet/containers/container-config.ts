@@ -43,6 +43,13 @@ function userOf(pod: Pod, container: Container): Pick<ContainerConfig, 'runAsUse
   return { ...(runAsUser === undefined ? {} : { runAsUser }), ...(runAsGroup === undefined ? {} : { runAsGroup }) };
 }
 
+/** The pod's own groups, and the one that its volumes belong to. */
+function groupsOf(pod: Pod): Pick<ContainerConfig, 'supplementalGroups'> {
+  const { supplementalGroups = [], fsGroup } = pod.spec?.securityContext ?? {};
+  const groups = fsGroup === undefined ? supplementalGroups : [...supplementalGroups, fsGroup];
+  return groups.length === 0 ? {} : { supplementalGroups: groups };
+}
+
 /** Labels by which a container can be told without the kubelet: the field's own names. */
 export function containerLabels(pod: Pod, container: string): Record<string, string> {
   const { name = '', namespace = '', uid = '' } = pod.metadata;
@@ -74,6 +81,7 @@ export function containerConfig(input: ContainerConfigInput): ContainerConfig {
     stdin: container.stdin === true,
     privileged: security?.privileged === true,
     ...userOf(pod, container),
+    ...groupsOf(pod),
     addCapabilities: security?.capabilities?.add ?? [],
     dropCapabilities: security?.capabilities?.drop ?? [],
     readOnlyRootfs: security?.readOnlyRootFilesystem === true,

@@ -25,7 +25,7 @@ import { ExitWatch, type ExitFile } from './exit-watch.ts';
 import { Journal } from './journal.ts';
 import { KeyedMutex } from './mutex.ts';
 import { containerOf, type RuntimeNode } from './node.ts';
-import { chooseOciRuntime, probeHost } from './oci-runtime.ts';
+import { chooseOciRuntime, probeHost, type OciRuntime } from './oci-runtime.ts';
 import { placesOf, type Places } from './places.ts';
 import {
   containerStatusOf,
@@ -69,6 +69,11 @@ export function createBuiltinRuntime(options: BuiltinRuntimeOptions): {
   const { imageDir: dir, exec, logger } = options;
   const images = createImageService({ dir, exec, logger });
   return { runtime: new BuiltinRuntime(options, images), images };
+}
+
+/** The program that suits this host's control groups: `crun`, or `runc` where they are hybrid. Throws when it is not installed. */
+export function ociRuntimeHere(): OciRuntime['name'] {
+  return chooseOciRuntime(cgroupLayout(), '').name;
 }
 
 class BuiltinRuntime implements RuntimeService {

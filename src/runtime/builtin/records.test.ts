@@ -142,6 +142,10 @@ test('users: the pod’s number, the image’s name or number, and their groups'
     additionalGids: [],
     home: '/',
   });
+  assert.deepEqual(
+    resolveUser({ imageUser: 'web', supplementalGroups: [2000, 3000, 2000] }, files).additionalGids.slice(-2),
+    [2000, 3000],
+  );
   assert.throws(() => resolveUser({ imageUser: 'nobody' }, files), /no user "nobody"/);
   assert.throws(() => resolveUser({ imageUser: 'web:nogroup' }, files), /no group "nogroup"/);
 });

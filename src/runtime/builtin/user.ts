@@ -24,7 +24,12 @@ interface Account {
 
 /** `image.User` is `user[:group]`, each a name or a number; the pod's numbers come first. Throws on a name that nobody has. */
 export function resolveUser(
-  wanted: { readonly runAsUser?: number; readonly runAsGroup?: number; readonly imageUser?: string },
+  wanted: {
+    readonly runAsUser?: number;
+    readonly runAsGroup?: number;
+    readonly supplementalGroups?: readonly number[];
+    readonly imageUser?: string;
+  },
   files: UserFiles,
 ): ContainerUser {
   const [userText = '', groupText = ''] = (wanted.imageUser ?? '').split(':');
@@ -33,8 +38,9 @@ export function resolveUser(
     wanted.runAsUser === undefined ? accountOf(userText, accounts) : withNumber(wanted.runAsUser, accounts);
   const ofImage = wanted.runAsUser === undefined && groupText !== '' ? groupOf(groupText, files.group) : account.gid;
   const gid = wanted.runAsGroup ?? ofImage;
-  const additionalGids = groupsWith(account.name, files.group).filter((other) => other !== gid);
-  return { uid: account.uid, gid, additionalGids, home: account.home };
+  const others = new Set([...groupsWith(account.name, files.group), ...(wanted.supplementalGroups ?? [])]);
+  others.delete(gid);
+  return { uid: account.uid, gid, additionalGids: [...others], home: account.home };
 }
 
 function accountOf(text: string, accounts: readonly Account[]): Account {
