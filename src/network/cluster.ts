@@ -1,5 +1,5 @@
 /** What the pod network reads of Node objects. */
-import { familyOf, tryParseCIDR } from '../api/addresses.ts';
+import { familyOf, formatCIDR, tryParseCIDR } from '../api/addresses.ts';
 import type { Node } from '../api/types.gen.ts';
 import type { Family } from '../kernel/family.ts';
 import type { Peer } from './plan-node.ts';
@@ -7,7 +7,9 @@ import type { Peer } from './plan-node.ts';
 /** The node's pod CIDR of this family, in canonical form; undefined until the control plane has given one. */
 export function podCIDROf(node: Node, family: Family): string | undefined {
   const { podCIDRs, podCIDR } = node.spec ?? {};
-  return (podCIDRs?.length ? podCIDRs : [podCIDR ?? '']).find((cidr) => tryParseCIDR(cidr)?.family === family.version);
+  const cidrs = (podCIDRs?.length ? podCIDRs : [podCIDR ?? '']).map(tryParseCIDR);
+  const own = cidrs.find((cidr) => cidr?.family === family.version);
+  return own === undefined ? undefined : formatCIDR(own);
 }
 
 /** The node's own address as its status tells it. */

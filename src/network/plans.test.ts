@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { printChanges } from '../kernel/change.ts';
+import { ipv4 } from '../kernel/family.ts';
 import type { Link } from '../kernel/ip.ts';
 import { createAddressPool, NoAddressLeftError } from './address-pool.ts';
 import { abandonedPods } from './abandoned.ts';
+import { peersOf } from './cluster.ts';
 import { macOf, parsePodAlias, podAlias, podNames } from './names.ts';
 import { ForeignLinkError, planNode, type DesiredNode, type ObservedNode } from './plan-node.ts';
 import { planAdoption } from './plan-pod.ts';
@@ -55,6 +57,15 @@ test('an empty node: bridge, address, route, forwarding', () => {
   ]);
   assert.deepEqual([...plan.settings], [['net.ipv4.ip_forward', '1']]);
   assert.match(printChanges(plan.steps), /^add route 10\.45\.2\.0\/24: pods of node b$/m);
+});
+
+test('a pod CIDR is written as the kernel writes routes, whatever its host bits', () => {
+  const node = {
+    metadata: { name: 'b' },
+    spec: { podCIDRs: ['fd00::/64', '10.45.2.7/24'] },
+    status: { addresses: [{ type: 'InternalIP', address: '10.44.0.12' }] },
+  };
+  assert.deepEqual(peersOf([node], ipv4), [peer]);
 });
 
 test('a node that is as it should be: nothing', () => {
