@@ -10,10 +10,13 @@ import type { Exec } from '../kernel/exec.ts';
 import { ipv4 } from '../kernel/family.ts';
 import type { DesiredRules } from '../kernel/plan-iptables.ts';
 import { createRuleWriter } from '../kernel/rule-writer.ts';
+import { createDepartures, type DepartureBoard } from './departures.ts';
 import { createFlowKeeper } from './flows.ts';
 import { loadBalancingTable, serviceKeyOf, type ServicePort } from './model.ts';
 import { ownsChain } from './names.ts';
 import { desiredRules } from './plan-rules.ts';
+
+export { createDepartures, type Departures } from './departures.ts';
 
 export interface ProxyOptions {
   readonly exec: Exec;
@@ -25,6 +28,8 @@ export interface ProxyOptions {
   readonly signal: AbortSignal;
   /** How often the kernel is read to see whether somebody else changed our rules. Default 30 s. */
   readonly auditIntervalMs?: number;
+  /** Through which the kubelet of this node takes pods out before it stops them. */
+  readonly departures?: DepartureBoard;
 }
 
 const defaultAuditIntervalMs = 30_000;
@@ -40,7 +45,15 @@ interface Objects {
 function informersOf(informers: InformerFactory, nodeName: string): Objects {
   return {
     services: informers.informer(services),
-    slices: informers.informer(endpointSlices, { indexes: { service: (slice) => [serviceKeyOf(slice) ?? ''] } }),
+    slices: informers.informer(endpointSlices, {
+      indexes: {
+        service: (slice) => [serviceKeyOf(slice) ?? ''],
+        podHere: (slice) =>
+          (slice.endpoints ?? [])
+            .filter((one) => one.nodeName === nodeName)
+            .map(({ targetRef }) => targetRef?.uid ?? ''),
+      },
+    }),
     nodes: informers.informer(nodes, { fieldSelector: `metadata.name=${nodeName}` }),
   };
 }
@@ -66,7 +79,7 @@ function reportRepair(
  * Never rejects for a kernel that refuses: it logs and tries again.
  */
 export async function startProxy(options: ProxyOptions): Promise<void> {
-  const { exec, nodeName, clusterCIDR, informers, signal } = options;
+  const { exec, nodeName, clusterCIDR, informers, signal, departures = createDepartures() } = options;
   const logger = options.logger.with({ part: 'proxy' });
   const family = ipv4;
   const objects = informersOf(informers, nodeName);
@@ -75,15 +88,19 @@ export async function startProxy(options: ProxyOptions): Promise<void> {
 
   const desired = (): { table: readonly ServicePort[]; rules: DesiredRules } => {
     const slicesOf = (key: string): readonly EndpointSlice[] => objects.slices.byIndex('service', key);
-    const table = loadBalancingTable({ services: objects.services.list(), slicesOf, nodeName, family });
+    const { leaving } = departures;
+    const table = loadBalancingTable({ services: objects.services.list(), slicesOf, nodeName, family, leaving });
     return { table, rules: desiredRules({ table, family, clusterCIDR }) };
   };
   let committed: DesiredRules | undefined;
   const commit = async (): Promise<void> => {
     const started = performance.now();
+    departures.forget((uid) => objects.slices.byIndex('podHere', uid).length > 0);
+    const departed = departures.boarding();
     const { table, rules } = desired();
     const changes = await writer.sync(rules);
     committed = rules;
+    departed();
     if (changes.length > 0) {
       const plan = printChanges(changes.slice(0, loggedLines));
       logger.info('rules written', { changes: changes.length, ms: Math.round(performance.now() - started), plan });
@@ -112,6 +129,7 @@ export async function startProxy(options: ProxyOptions): Promise<void> {
     objects.slices.onChange(() => loop.request()),
   ];
   signal.addEventListener('abort', () => stops.forEach((stop) => stop()), { once: true });
+  departures.onRequest(() => loop.request());
   loop.request();
   everyInterval(options.auditIntervalMs ?? defaultAuditIntervalMs, signal, audit);
   await loop.settled();

@@ -42,6 +42,8 @@ export interface TableInput {
   readonly slicesOf: (serviceKey: string) => readonly EndpointSlice[];
   readonly nodeName: string;
   readonly family: Family;
+  /** UIDs of pods that count as terminating already, whatever their EndpointSlices say. */
+  readonly leaving?: ReadonlySet<string>;
 }
 
 /** Set on a Service that another proxy serves, or on Endpoints of a headless one. */
@@ -56,6 +58,8 @@ export function serviceKeyOf(slice: EndpointSlice): string | undefined {
   return name === undefined ? undefined : `${slice.metadata.namespace ?? ''}/${name}`;
 }
 
+type Endpoints = NonNullable<EndpointSlice['endpoints']>;
+
 /** An endpoint with the conditions that decide whether it is used. */
 interface Candidate extends Endpoint {
   readonly ready: boolean;
@@ -68,30 +72,36 @@ const byAddress = (a: Endpoint, b: Endpoint): number => {
   return left < right ? -1 : left > right ? 1 : a.port - b.port;
 };
 
-function candidatesOf(slice: EndpointSlice, portName: string, protocol: Protocol, nodeName: string): Candidate[] {
+/** What is said of an endpoint; a pod of this node that is about to be stopped leaves before its slices say so. */
+function conditionsOf(
+  { conditions, targetRef }: Endpoints[number],
+  leaving: ReadonlySet<string> | undefined,
+): Pick<Candidate, 'ready' | 'serving' | 'terminating'> {
+  const ready = conditions?.ready ?? true;
+  const serving = conditions?.serving ?? ready;
+  if (leaving?.has(targetRef?.uid ?? '') === true) return { ready: false, serving, terminating: true };
+  return { ready, serving, terminating: conditions?.terminating ?? false };
+}
+
+function candidatesOf(
+  slice: EndpointSlice,
+  portName: string,
+  protocol: Protocol,
+  { nodeName, leaving }: TableInput,
+): Candidate[] {
   const ports = (slice.ports ?? []).filter(
     (port) => (port.name ?? '') === portName && (port.protocol ?? 'TCP').toLowerCase() === protocol,
   );
   return ports.flatMap(({ port }) =>
     port === undefined
       ? []
-      : (slice.endpoints ?? []).flatMap(({ addresses, conditions, nodeName: node, targetRef }) => {
+      : (slice.endpoints ?? []).flatMap((endpoint) => {
+          const { addresses, nodeName: node, targetRef } = endpoint;
           // An API server may send several addresses; the API says that only the first one counts.
           const ip = addresses[0];
           if (ip === undefined) return [];
-          const ready = conditions?.ready ?? true;
           const pod = targetRef?.kind === 'Pod' ? `${targetRef.namespace ?? ''}/${targetRef.name ?? ''}` : '';
-          return [
-            {
-              ip,
-              port,
-              local: node === nodeName,
-              pod,
-              ready,
-              serving: conditions?.serving ?? ready,
-              terminating: conditions?.terminating ?? false,
-            },
-          ];
+          return [{ ip, port, local: node === nodeName, pod, ...conditionsOf(endpoint, leaving) }];
         }),
   );
 }
@@ -117,7 +127,8 @@ function isProxied({ spec, metadata }: Service): boolean {
   );
 }
 
-function portsOf(service: Service, { slicesOf, nodeName, family }: TableInput): ServicePort[] {
+function portsOf(service: Service, input: TableInput): ServicePort[] {
+  const { slicesOf, family } = input;
   const key = keyOf(service);
   const { spec } = service;
   const ofFamily = (addresses: readonly string[] | undefined): string[] =>
@@ -127,7 +138,7 @@ function portsOf(service: Service, { slicesOf, nodeName, family }: TableInput): 
   const slices = slicesOf(key).filter((slice) => slice.addressType === (family.version === 4 ? 'IPv4' : 'IPv6'));
   return (spec?.ports ?? []).map((port): ServicePort => {
     const protocol = (port.protocol ?? 'TCP').toLowerCase() as Protocol;
-    const candidates = slices.flatMap((slice) => candidatesOf(slice, port.name ?? '', protocol, nodeName));
+    const candidates = slices.flatMap((slice) => candidatesOf(slice, port.name ?? '', protocol, input));
     return {
       name: port.name ? `${key}:${port.name}` : key,
       service: key,
