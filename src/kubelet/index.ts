@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import type { ApiClient } from '../api/client.ts';
 import type { InformerFactory } from '../api/informer.ts';
 import type { Logger } from '../api/logger.ts';
-import { pods, services } from '../api/resources.ts';
+import { endpointSlices, pods, services } from '../api/resources.ts';
 import type { ImageService, RuntimeService } from '../runtime/contract.ts';
 import { createImageManager } from './containers/images.ts';
 import { createPodDirs } from './files/pod-dirs.ts';
@@ -11,6 +11,7 @@ import { readMachineFacts } from './node/facts.ts';
 import { keepNodeLease } from './node/lease.ts';
 import { keepNode } from './node/node-keeper.ts';
 import { nodeResources, type NodeIdentity } from './node/node-object.ts';
+import { createServiceExit, podIndex, type OwnRules } from './pods/leave-services.ts';
 import { createPodEvents, type Recorder } from './pods/pod-events.ts';
 import { createPodWorkers, type PodWorkersOptions } from './pods/pod-workers.ts';
 import { startKubeletServer } from './server/server.ts';
@@ -42,9 +43,15 @@ export interface KubeletOptions {
   /** e.g. `conmon+crun://1.8.1` */
   readonly runtimeVersion?: string;
   readonly maxPods?: number;
+  /** The proxy of this process, when there is one. */
+  readonly ownRules?: OwnRules;
+  /** How long the other nodes have to take a pod out of their rules before it is told to stop. Default 200 ms. */
+  readonly endpointDrainMs?: number;
   readonly logger: Logger;
   readonly signal: AbortSignal;
 }
+
+const defaultEndpointDrainMs = 200;
 
 type Deps = PodWorkersOptions['deps'];
 
@@ -79,6 +86,14 @@ function assemble(options: KubeletOptions, allocatable: ReturnType<typeof nodeRe
       memoryDirs,
       tokens: createServiceAccountTokens(client),
       allocatable: () => allocatable,
+    }),
+    serviceExit: createServiceExit({
+      slices: options.informers.informer(endpointSlices, podIndex(nodeName)),
+      nodeName,
+      ownRules: options.ownRules,
+      drainMs: options.endpointDrainMs ?? defaultEndpointDrainMs,
+      logger,
+      signal,
     }),
     events,
     dirs,

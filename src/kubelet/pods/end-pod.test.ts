@@ -12,7 +12,7 @@ beforeEach(async () => {
 
 afterEach(() => node.close());
 
-test('deletion: unready at once, TERM with the grace, everything gone, then the object', async () => {
+test('deletion: TERM with the grace, unready, everything gone, then the object', async () => {
   await node.start();
   node.runtime.slowToStop.set('main', 100);
   node.api.put(pods, pod('web', { terminationGracePeriodSeconds: 20 }));

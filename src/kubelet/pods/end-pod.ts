@@ -1,10 +1,11 @@
 /** Carries out the end of a pod: containers, sandbox, last status, files, and its object in the API. */
 import { rm } from 'node:fs/promises';
 import type { EndReason, PodDeps, PodEnding, PodWork } from './pod-work.ts';
+import { longestLeaveMs } from './leave-services.ts';
 import { graceMs, planTermination } from './plan-termination.ts';
 import { look, publish } from './publish.ts';
 import { stopInBackground } from './stop-containers.ts';
-import type { PodView } from './view.ts';
+import { isAlive, type PodView } from './view.ts';
 
 /** A pod nobody waits for any more still gets this much to say goodbye. */
 const goneGraceMs = 1_000;
@@ -16,7 +17,7 @@ export function beginEnd(work: PodWork, reason: EndReason, verdict?: PodEnding['
   const rank: readonly EndReason[] = ['finished', 'deleted', 'gone'];
   const { ending } = work;
   if (ending === undefined) {
-    work.ending = { reason, deadlineMs, verdict, sandboxesStopped: false, done: false };
+    work.ending = { reason, deadlineMs, verdict, leaving: undefined, sandboxesStopped: false, done: false };
     return work.ending;
   }
   if (rank.indexOf(reason) > rank.indexOf(ending.reason)) {
@@ -25,6 +26,24 @@ export function beginEnd(work: PodWork, reason: EndReason, verdict?: PodEnding['
   }
   ending.deadlineMs = Math.min(ending.deadlineMs, deadlineMs);
   return ending;
+}
+
+/**
+ * Whether new connections may still come, so that nothing is told to stop yet. A deletion with a grace only: who deletes by
+ * force, or again with a shorter grace, is in a hurry. At least half of the grace is left to the containers.
+ */
+function isLeaving(work: PodWork, deps: PodDeps, ending: PodEnding): boolean {
+  const grace = graceMs(work.pod);
+  if (ending.reason !== 'deleted' || grace === 0 || ending.leaving === 'over') return false;
+  if (ending.leaving !== undefined) return ending.deadlineMs >= ending.leaving.deadlineMs;
+  const limitMs = Math.min(longestLeaveMs, ending.deadlineMs - Date.now() - grace / 2);
+  const left = limitMs > 0 ? deps.serviceExit.leave(work.pod, limitMs) : undefined;
+  ending.leaving = left === undefined ? 'over' : { deadlineMs: ending.deadlineMs };
+  void left?.then(() => {
+    ending.leaving = 'over';
+    deps.wake(work.uid);
+  });
+  return left !== undefined;
 }
 
 async function removeEverything(work: PodWork, deps: PodDeps, view: PodView): Promise<void> {
@@ -44,7 +63,8 @@ async function stopSandboxes(deps: PodDeps, ending: PodEnding, view: PodView): P
 export async function endPod(work: PodWork, deps: PodDeps, ending: PodEnding): Promise<boolean> {
   const view = await look(work, deps);
   const { pod, stopping } = work;
-  const step = planTermination({ pod, view, deadlineMs: ending.deadlineMs, nowMs: Date.now(), stopping });
+  const leaving = view.containers.some(isAlive) && isLeaving(work, deps, ending);
+  const step = planTermination({ pod, view, deadlineMs: ending.deadlineMs, nowMs: Date.now(), stopping, leaving });
   for (const { container, graceSeconds } of step.stop) {
     stopInBackground(work, deps, { container, graceSeconds, why: `Stopping container ${container.name}` });
   }

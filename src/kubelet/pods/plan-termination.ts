@@ -15,6 +15,8 @@ export interface TerminationInput {
   readonly nowMs: number;
   /** Containers being stopped already, and the moment at which each is killed the hard way. */
   readonly stopping: ReadonlyMap<string, number>;
+  /** New connections may still come to it: nothing is told to stop yet, no preStop hook either. */
+  readonly leaving: boolean;
 }
 
 export interface TerminationStep {
@@ -38,8 +40,9 @@ function nextToStop(pod: Pod, alive: readonly ContainerStatus[]): readonly Conta
 
 /** The next step of a pod that is going away. A shorter grace than before is passed on to what is stopping already. */
 export function planTermination(input: TerminationInput): TerminationStep {
-  const { pod, view, deadlineMs, nowMs, stopping } = input;
+  const { pod, view, deadlineMs, nowMs, stopping, leaving } = input;
   const alive = view.containers.filter((container) => container.sandboxId !== '' && isAlive(container));
+  if (leaving) return { stop: [], done: alive.length === 0 };
   const sidecarNames = new Set((pod.spec?.initContainers ?? []).filter(isSidecar).map(({ name }) => name));
   const stop = nextToStop(pod, alive).flatMap((container) => {
     const least = sidecarNames.has(container.name) ? Math.min(minSidecarGraceMs, graceMs(pod)) : 0;

@@ -11,6 +11,7 @@ import type { StatusManager } from '../status/status-manager.ts';
 import type { WaitingReason } from '../status/container-statuses.ts';
 import type { PodVolumes } from '../volumes/pod-volumes.ts';
 import type { BackOffEntry } from './back-off.ts';
+import type { ServiceExit } from './leave-services.ts';
 import type { PodEvents } from './pod-events.ts';
 
 /** Something that did not work and is tried again. */
@@ -28,6 +29,8 @@ export interface PodEnding {
   deadlineMs: number;
   /** The kubelet's own reason for a Failed pod. */
   readonly verdict: { readonly reason: string; readonly message: string } | undefined;
+  /** Out of its Services before anything of it is told to stop: the deadline it began with, until it is over. */
+  leaving: { readonly deadlineMs: number } | 'over' | undefined;
   sandboxesStopped: boolean;
   /** Nothing more to do until the pod changes. */
   done: boolean;
@@ -63,6 +66,7 @@ export interface PodDeps {
   readonly statuses: StatusManager;
   readonly volumes: PodVolumes;
   readonly prober: Prober;
+  readonly serviceExit: ServiceExit;
   readonly events: PodEvents;
   readonly dirs: PodDirs;
   readonly nodeName: string;

@@ -10,8 +10,6 @@ export interface ConditionFacts {
   readonly app: readonly ContainerStatus[];
   readonly phase: Phase;
   readonly sandboxReady: boolean;
-  /** The pod is going away: out of Services at once. */
-  readonly terminating: boolean;
   /** Conditions of the API's copy, for readiness gates. */
   readonly known: readonly PodCondition[];
 }
@@ -53,7 +51,6 @@ function containersReady({ pod, init, app, phase }: ConditionFacts): Verdict {
 
 function podReady(facts: ConditionFacts, containers: Verdict): Verdict {
   if (containers.status !== 'True') return containers;
-  if (facts.terminating) return no('PodTerminating');
   const unmet = (facts.pod.spec?.readinessGates ?? []).flatMap(({ conditionType }) => {
     const gate = findCondition(facts.known, conditionType);
     if (gate === undefined) return [`corresponding condition of pod readiness gate "${conditionType}" does not exist.`];

@@ -61,10 +61,9 @@ export function podStatus(input: StatusInput): PodStatus {
   const old = pod.status ?? {};
   const { init, app, ephemeral } = containerStatuses(input);
   const phase = settledPhase(input, phaseOf(pod, { init, app }, input.isTerminal));
-  const terminating = pod.metadata.deletionTimestamp !== undefined;
   const known = old.conditions ?? [];
   const sandboxReady = readySandbox(input.view) !== undefined;
-  const conditions = podConditions({ pod, init, app, phase, sandboxReady, terminating, known });
+  const conditions = podConditions({ pod, init, app, phase, sandboxReady, known });
   const reason = verdict?.reason ?? old.reason;
   const message = verdict?.message ?? old.message;
   const generation = pod.metadata.generation;

@@ -4,7 +4,7 @@
  */
 import type { ApiClient, KubeObject } from '../../api/client.ts';
 import { apiError } from '../../api/errors.ts';
-import { keyOf, type Change, type Informer, type InformerFactory } from '../../api/informer.ts';
+import { keyOf, type Change, type Informer, type InformerFactory, type InformerOptions } from '../../api/informer.ts';
 import type { ResourceType } from '../../api/resources.ts';
 
 export interface FakeApi {
@@ -122,7 +122,7 @@ class Api implements FakeApi {
     close: () => undefined,
   };
 
-  readonly informers: InformerFactory = { informer: (type) => this.#informer(type) };
+  readonly informers: InformerFactory = { informer: (type, options) => this.#informer(type, options) };
 
   find<T extends KubeObject>(type: ResourceType<T>, key: string): T | undefined {
     return this.#shelf(type).objects.get(key) as T | undefined;
@@ -181,14 +181,15 @@ class Api implements FakeApi {
     return shelf;
   }
 
-  #informer<T extends KubeObject>(type: ResourceType<T>): Informer<T> {
+  #informer<T extends KubeObject>(type: ResourceType<T>, { indexes = {} }: InformerOptions<T> = {}): Informer<T> {
     const { objects, handlers } = this.#shelf(type);
     return {
       synced: Promise.resolve(),
       hasSynced: true,
       get: (key) => objects.get(key) as T | undefined,
       list: () => [...objects.values()] as T[],
-      byIndex: () => [],
+      byIndex: (index, value) =>
+        ([...objects.values()] as T[]).filter((object) => indexes[index]?.(object).includes(value) === true),
       onChange: (handler) => {
         for (const object of objects.values()) handler({ type: 'added', object: object as T });
         handlers.add(handler as unknown as Handler);

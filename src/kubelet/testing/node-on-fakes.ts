@@ -3,10 +3,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLogger } from '../../api/logger.ts';
-import { pods, services } from '../../api/resources.ts';
+import { endpointSlices, pods, services } from '../../api/resources.ts';
 import type { Container, ContainerStatus, Pod, PodSpec } from '../../api/types.gen.ts';
 import { createImageManager } from '../containers/images.ts';
 import { createPodDirs, type PodDirs } from '../files/pod-dirs.ts';
+import { createServiceExit, podIndex, type OwnRules } from '../pods/leave-services.ts';
 import { createPodEvents } from '../pods/pod-events.ts';
 import { createPodWorkers, type PodWorkers } from '../pods/pod-workers.ts';
 import { createStatusManager } from '../status/status-manager.ts';
@@ -31,6 +32,8 @@ export class NodeOnFakes {
   readonly runtime = createFakeRuntime();
   readonly images = createFakeImages('busybox');
   readonly network = { ready: true };
+  /** The node's rules name nobody, unless a test says otherwise. */
+  readonly ownRules: OwnRules = { endpointGone: () => Promise.resolve() };
   /** Events as `TYPE REASON MESSAGE`. */
   readonly told: string[] = [];
   readonly folder: string;
@@ -78,6 +81,14 @@ export class NodeOnFakes {
           memoryDirs: dirs,
           tokens: createServiceAccountTokens(client),
           allocatable,
+        }),
+        serviceExit: createServiceExit({
+          slices: informers.informer(endpointSlices, podIndex('node1')),
+          nodeName: 'node1',
+          ownRules: this.ownRules,
+          drainMs: 50,
+          logger: silentLogger,
+          signal,
         }),
         events,
         dirs,
