@@ -11,6 +11,7 @@ import { kubectlStories } from './stories/kubectl.ts';
 import { leftoverStories } from './stories/leftovers.ts';
 import { lifeStories } from './stories/lives.ts';
 import { packetStories } from './stories/packets.ts';
+import { rollingStories } from './stories/rolling.ts';
 import { udpStories } from './stories/udp.ts';
 import { sleeper } from './workloads.ts';
 
@@ -45,6 +46,7 @@ describe('a lab of three nodes', { concurrency: 1 }, () => {
   udpStories(lab);
   kubectlStories(lab);
   lifeStories(lab);
+  rollingStories(lab);
   leftoverStories(lab);
 
   test('stop keeps everything, and up brings the same cluster back', async () => {

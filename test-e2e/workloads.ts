@@ -29,6 +29,35 @@ export function webDeployment(name: string, replicas: number): object {
   };
 }
 
+/** As above, but its servers are gone, socket and all, the moment they are told to stop; ready when they answer. */
+export function abruptWebDeployment(name: string, replicas: number): object {
+  const serve = 'mkdir -p /www && hostname > /www/index.html; httpd -f -p 8080 -h /www & trap "exit 0" TERM; wait';
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name, labels: { app: name } },
+    spec: {
+      replicas,
+      selector: { matchLabels: { app: name } },
+      template: {
+        metadata: { labels: { app: name } },
+        spec: {
+          terminationGracePeriodSeconds: 10,
+          containers: [
+            {
+              name: 'web',
+              image: IMAGE,
+              command: ['sh', '-c', serve],
+              ports: [{ containerPort: 8080 }],
+              readinessProbe: { httpGet: { path: '/', port: 8080 }, periodSeconds: 1 },
+            },
+          ],
+        },
+      },
+    },
+  };
+}
+
 export function service(name: string, app: string, spec: object = {}): object {
   return {
     apiVersion: 'v1',
