@@ -181,6 +181,15 @@ test('the first table of a watch names the columns, the next ones do not', async
   watch.close();
 });
 
+test('a watch from a revision this store never had is told to list again', async () => {
+  await using server = await startTestServer();
+  const { admin, store } = server;
+  const watch = await admin.watch(`${configMaps}?watch=1&resourceVersion=${store.revision + 1000}`);
+  const line = await watch.next();
+  assert.deepEqual([at(line, 'type'), at(line, 'object.code')], ['ERROR', 410]);
+  watch.close();
+});
+
 test('sendInitialEvents ends them with a bookmark; a timeout ends the watch, with a bookmark before', async () => {
   await using server = await startTestServer();
   const { admin, store } = server;

@@ -119,6 +119,20 @@ function startClock(
   };
 }
 
+/**
+ * A revision that this store has not reached yet is another store's (one that was lost, say): whoever kept it must list
+ * again, or it would wait and hear nothing.
+ */
+function watchFrom(
+  { store }: Machinery,
+  prefix: string,
+  after: number,
+  handler: (events: readonly StoreEvent[]) => void,
+): () => void {
+  if (after > store.revision) throw new RevisionCompacted(`revision ${after} is not one of this store's`);
+  return store.watch(prefix, after, handler);
+}
+
 /** Resolves when the reply has begun; the watch itself ends with its connection. Rejects with 400. */
 export async function watch(machinery: Machinery, request: ResourceRequest, response: ServerResponse): Promise<void> {
   const wish = wishOf(request);
@@ -131,7 +145,7 @@ export async function watch(machinery: Machinery, request: ResourceRequest, resp
   if (response.socket === null) return;
   const stream = new LineStream(response, response.socket);
   try {
-    const stop = machinery.store.watch(prefix, after, onEvents(stream, maker));
+    const stop = watchFrom(machinery, prefix, after, onEvents(stream, maker));
     const stopClock = startClock(machinery, request, wish, stream, () => response.end());
     response.once('close', () => {
       stop();
