@@ -25,13 +25,17 @@ export interface Contender {
 const ROOT = join(import.meta.dirname, '..');
 const podwire = join(ROOT, 'scripts/podwire');
 
+/** PODWIRE_BENCH_LAB names a lab of its own, PODWIRE_BENCH_UP adds words to its `up` (other ranges, say). */
+const lab = process.env['PODWIRE_BENCH_LAB'] ?? 'podwire';
+const upWords = (process.env['PODWIRE_BENCH_UP'] ?? '').split(' ').filter((word) => word !== '');
+
 export const ours: Contender = {
   name: 'podwire',
-  kubeconfig: '/var/lib/podwire/labs/podwire/kubeconfig',
+  kubeconfig: `/var/lib/podwire/labs/${lab}/kubeconfig`,
   image: process.env['PODWIRE_BENCH_IMAGE'] ?? 'busybox',
-  up: [podwire, 'up'],
-  down: [podwire, 'down'],
-  cgroup: '/podwire/',
+  up: [podwire, 'up', '--name', lab, ...upWords],
+  down: [podwire, 'down', '--name', lab],
+  cgroup: `/podwire/${lab}/`,
 };
 
 /** Ours first, then the peer when one is described. */
