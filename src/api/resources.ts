@@ -3,6 +3,8 @@
  * `client.get(pods, …)` answers a Pod.
  */
 import type {
+  ClusterRole,
+  ClusterRoleBinding,
   ConfigMap,
   ControllerRevision,
   DaemonSet,
@@ -15,6 +17,8 @@ import type {
   Node,
   Pod,
   ReplicaSet,
+  Role,
+  RoleBinding,
   Secret,
   Service,
   ServiceAccount,
@@ -65,6 +69,19 @@ export const endpointSlices: ResourceType<EndpointSlice> = row(
 export const deployments: ResourceType<Deployment> = row('apps', 'v1', 'deployments', 'Deployment');
 export const replicaSets: ResourceType<ReplicaSet> = row('apps', 'v1', 'replicasets', 'ReplicaSet');
 export const daemonSets: ResourceType<DaemonSet> = row('apps', 'v1', 'daemonsets', 'DaemonSet');
+
+const rbac = 'rbac.authorization.k8s.io';
+export const roles: ResourceType<Role> = row(rbac, 'v1', 'roles', 'Role');
+export const roleBindings: ResourceType<RoleBinding> = row(rbac, 'v1', 'rolebindings', 'RoleBinding');
+export const clusterRoles: ResourceType<ClusterRole> = row(rbac, 'v1', 'clusterroles', 'ClusterRole', false);
+export const clusterRoleBindings: ResourceType<ClusterRoleBinding> = row(
+  rbac,
+  'v1',
+  'clusterrolebindings',
+  'ClusterRoleBinding',
+  false,
+);
+
 export const controllerRevisions: ResourceType<ControllerRevision> = row(
   'apps',
   'v1',

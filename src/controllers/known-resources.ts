@@ -2,6 +2,8 @@
 import type { KubeObject } from '../api/client.ts';
 import {
   apiVersionOf,
+  clusterRoleBindings,
+  clusterRoles,
   configMaps,
   controllerRevisions,
   daemonSets,
@@ -14,6 +16,8 @@ import {
   nodes,
   pods,
   replicaSets,
+  roleBindings,
+  roles,
   secrets,
   serviceAccounts,
   services,
@@ -37,8 +41,12 @@ export const knownResources: readonly AnyResource[] = [
   controllerRevisions,
   leases,
   events,
+  roles,
+  roleBindings,
   namespaces,
   nodes,
+  clusterRoles,
+  clusterRoleBindings,
 ];
 
 /** The resource an ownerReference means; undefined when it is none of ours. */
