@@ -4,7 +4,8 @@ import type { KubeObject, ObjectKey } from '../api/client.ts';
 import { apiError } from '../api/errors.ts';
 import type { ResourceType } from '../api/resources.ts';
 import type { Endpoints, EndpointSlice, Service } from '../api/types.gen.ts';
-import { bootstrap, type BootstrapClient } from './bootstrap.ts';
+import { bootstrap } from './bootstrap.ts';
+import type { BootstrapClient } from './ensure.ts';
 
 interface Fake {
   readonly client: BootstrapClient;

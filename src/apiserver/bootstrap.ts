@@ -3,15 +3,11 @@
  * Service `kubernetes` with its endpoints, through which pods reach the API server.
  */
 import { familyOf, nthAddress, parseCIDR } from '../api/addresses.ts';
-import type { ApiClient, KubeObject } from '../api/client.ts';
-import { isAlreadyExists, isConflict, isNotFound } from '../api/errors.ts';
-import { endpoints, endpointSlices, namespaces, type ResourceType, services } from '../api/resources.ts';
+import { endpoints, endpointSlices, namespaces, services } from '../api/resources.ts';
 import type { Endpoints, EndpointSlice, Service } from '../api/types.gen.ts';
+import { ensure, type BootstrapClient } from './ensure.ts';
 import { validateEndpointIP } from './validation/addresses.ts';
 import { same } from './validation/same.ts';
-
-/** The verbs that are needed; an ApiClient has them. */
-export type BootstrapClient = Pick<ApiClient, 'get' | 'create' | 'update'>;
 
 export interface BootstrapOptions {
   readonly client: BootstrapClient;
@@ -26,31 +22,6 @@ export interface BootstrapOptions {
 const SYSTEM_NAMESPACES = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
 const NAME = 'kubernetes';
 const NAMESPACE = 'default';
-const ATTEMPTS = 5;
-
-/** Creates the object, or brings the stored one into line by `correct` (false: it is right as it is). */
-async function ensure<T extends KubeObject>(
-  client: BootstrapClient,
-  type: ResourceType<T>,
-  wanted: T,
-  correct: (stored: T) => boolean,
-): Promise<void> {
-  const { name = '', namespace } = wanted.metadata;
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      const stored = await client.get(type, { name, namespace }).catch((error: unknown) => {
-        if (isNotFound(error)) return undefined;
-        throw error;
-      });
-      if (stored === undefined) await client.create(type, structuredClone(wanted));
-      else if (correct(stored)) await client.update(type, stored);
-      return;
-    } catch (error) {
-      // Another server of the same cluster may be starting too.
-      if (attempt >= ATTEMPTS || !(isConflict(error) || isAlreadyExists(error))) throw error;
-    }
-  }
-}
 
 function kubernetesService({ serviceCIDR, port = 6443 }: BootstrapOptions): Service {
   const cidr = parseCIDR(serviceCIDR.split(',')[0]?.trim() ?? '');

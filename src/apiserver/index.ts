@@ -5,7 +5,8 @@ import type { Store } from '../store/contract.ts';
 import { admit, admitDelete } from './admission/index.ts';
 import { createAuthenticator } from './authn/index.ts';
 import { createServiceAccountTokens, type ServiceAccountKey } from './authn/service-account-tokens.ts';
-import { createStaticAuthorizer } from './authz/index.ts';
+import { ensureDefaultRoles } from './authz/defaults/reconcile.ts';
+import { followAuthorization } from './authz/index.ts';
 import { bootstrap } from './bootstrap.ts';
 import { createDiscovery } from './discovery/index.ts';
 import { serve, serveUpgrade } from './http/serve.ts';
@@ -66,7 +67,7 @@ export async function startServerOf(parts: ApiServerParts, options: ApiServerOpt
   const lookup = createLookup(store);
   const registry = createRegistry([...parts.rows, ...reviewRows]);
   const tokens = createServiceAccountTokens(options.serviceAccountKey, lookup, now);
-  const authorizer = createStaticAuthorizer();
+  const { authorizer, end: endAuthorization } = followAuthorization(store);
   const kubelets = createKubelets(options.kubeletClient);
   const machinery = { store, registry, lookup, admit, admitDelete, authorizer, tokens, kubelets, logger, now };
   restore(machinery);
@@ -88,6 +89,7 @@ export async function startServerOf(parts: ApiServerParts, options: ApiServerOpt
     close: async () => {
       await listener.close();
       kubelets.close();
+      endAuthorization();
     },
   };
 }
@@ -95,8 +97,11 @@ export async function startServerOf(parts: ApiServerParts, options: ApiServerOpt
 /** Starts the server with all resources. Rejects when the port cannot be had or an option is malformed. */
 export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
   const { serviceCIDR, advertiseAddress, listen } = options;
-  const prepare = (machinery: Machinery): Promise<void> =>
+  const prepare = async (machinery: Machinery): Promise<void> => {
+    const client = createOwnClient(machinery);
     // Port 0 is a test's: then nobody asks for the Service.
-    bootstrap({ client: createOwnClient(machinery), serviceCIDR, advertiseAddress, port: listen.port || 6443 });
+    const port = listen.port || 6443;
+    await Promise.all([ensureDefaultRoles(client), bootstrap({ client, serviceCIDR, advertiseAddress, port })]);
+  };
   return startServerOf({ rows: resourceRows(options), admit, admitDelete, prepare }, options);
 }

@@ -2,10 +2,10 @@
 import type { Logger } from '../api/logger.ts';
 import type { Store } from '../store/contract.ts';
 import type { ServiceAccountTokens } from './authn/service-account-tokens.ts';
-import type { Authorizer } from './authz/index.ts';
+import { isMaster, type Authorizer } from './authz/index.ts';
 import type { Kubelets } from './kubelets/connection.ts';
-import type { Admission, AdmissionOfDeletes, Lookup, StrategyContext } from './resource.ts';
-import type { ResourceRequest } from './request.ts';
+import type { Admission, AdmissionOfDeletes, Lookup, Permissions, StrategyContext } from './resource.ts';
+import type { ResourceRequest, User } from './request.ts';
 import type { Registry } from './storage/registry.ts';
 
 export interface Machinery {
@@ -21,10 +21,20 @@ export interface Machinery {
   readonly now: () => Date;
 }
 
+function permissionsOf({ authorizer }: Machinery, user: User): Permissions {
+  return {
+    isMaster: isMaster(user),
+    allows: (asked) => authorizer.authorize({ ...asked, user, subresource: '' }).allowed,
+    rules: (namespace) => authorizer.rulesOf(user, namespace).rules,
+    rulesOfRole: (reference, namespace) => authorizer.rulesOfRole(reference, namespace),
+  };
+}
+
 /** What a strategy is told of the request. */
 export function contextOf(
   machinery: Machinery,
-  { user, dryRun }: Pick<ResourceRequest, 'user' | 'dryRun'>,
+  { user, dryRun, subresource }: Pick<ResourceRequest, 'user' | 'dryRun'> & { readonly subresource: string },
 ): StrategyContext {
-  return { user, dryRun, now: machinery.now(), lookup: machinery.lookup };
+  const permissions = permissionsOf(machinery, user);
+  return { user, permissions, subresource, dryRun, now: machinery.now(), lookup: machinery.lookup };
 }

@@ -1,7 +1,7 @@
 /** The server as a client of itself, in the same process: the way of every object, without HTTP. */
 import type { KubeObject, ObjectKey } from '../api/client.ts';
 import type { ResourceType } from '../api/resources.ts';
-import type { BootstrapClient } from './bootstrap.ts';
+import type { BootstrapClient } from './ensure.ts';
 import type { Machinery } from './machinery.ts';
 import type { ResourceRequest, Verb } from './request.ts';
 import { objectAt } from './storage/codec.ts';

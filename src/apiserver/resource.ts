@@ -4,6 +4,8 @@
  */
 import type { DeleteOptions, KubeObject } from '../api/client.ts';
 import type { ResourceType } from '../api/resources.ts';
+import type { PolicyRule, RoleRef } from '../api/types.gen.ts';
+import type { Attributes } from './authz/attributes.ts';
 
 /** One thing wrong with an object, as upstream's field errors print: `spec.ports[0].port: Invalid value: 0: must be …`. */
 export interface FieldError {
@@ -37,9 +39,23 @@ export interface Lookup {
   list<T extends KubeObject>(type: ResourceType<T>, namespace?: string): readonly T[];
 }
 
+/** What the one who asks may do beside this request. */
+export interface Permissions {
+  /** Nothing is asked of the group system:masters. */
+  readonly isMaster: boolean;
+  allows(asked: Pick<Attributes, 'verb' | 'group' | 'resource' | 'name' | 'namespace'>): boolean;
+  /** All rules that hold for the user in a namespace, those of the whole cluster among them. */
+  rules(namespace: string): readonly PolicyRule[];
+  /** The rules of a role, whoever asks; undefined when there is no such role. */
+  rulesOfRole(reference: Pick<RoleRef, 'kind' | 'name'>, namespace: string): readonly PolicyRule[] | undefined;
+}
+
 /** Who asks, and what a strategy may use while it decides. */
 export interface StrategyContext {
   readonly user: { readonly name: string; readonly groups: readonly string[] };
+  readonly permissions: Permissions;
+  /** `status`, `eviction`, …; empty for the object itself. */
+  readonly subresource: string;
   readonly now: Date;
   readonly lookup: Lookup;
   /** True for `?dryRun=All`: allocate nothing that must be given back. */

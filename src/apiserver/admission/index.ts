@@ -7,7 +7,9 @@
 import type { KubeObject } from '../../api/client.ts';
 import { nodes, pods, type ResourceType } from '../../api/resources.ts';
 import type { Admission, AdmissionOfDeletes, StrategyContext } from '../resource.ts';
+import { noEscalation } from './escalation.ts';
 import { namespaceMustLive, systemNamespacesStay } from './namespace-lifecycle.ts';
+import { nodeRestriction, nodeRestrictionOfDeletes } from './node-restriction.ts';
 import { withNotReadyTaint } from './nodes.ts';
 import { withNodeLossTolerations, withPriority, withServiceAccount } from './pods.ts';
 
@@ -25,17 +27,24 @@ function onNew<T extends KubeObject>(
 
 const admissions: readonly Admission[] = [
   namespaceMustLive,
+  nodeRestriction,
   onNew(pods, withServiceAccount),
   onNew(pods, withNodeLossTolerations),
   onNew(pods, withPriority),
   onNew(nodes, withNotReadyTaint),
+  noEscalation,
 ];
 
-const deletions: readonly AdmissionOfDeletes[] = [systemNamespacesStay];
+const deletions: readonly AdmissionOfDeletes[] = [systemNamespacesStay, nodeRestrictionOfDeletes];
+
+/** Of `status` and `finalize`, which touch nothing that the others look at. */
+const partAdmissions: readonly Admission[] = [nodeRestriction];
+const parts: ReadonlySet<string> = new Set(['status', 'finalize']);
 
 /** Runs the admissions of a create (no `old`) or an update. Throws an ApiError to refuse. */
 export const admit: Admission = (row, object, old, context) => {
-  for (const admission of admissions) admission(row, object, old, context);
+  const those = parts.has(context.subresource) ? partAdmissions : admissions;
+  for (const admission of those) admission(row, object, old, context);
 };
 
 /** Asks whether this object may be deleted. Throws an ApiError to refuse. */

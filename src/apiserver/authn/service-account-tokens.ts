@@ -75,11 +75,19 @@ function extraOf(claims: JsonObject, kubernetes: JsonObject): Record<string, str
   return extra;
 }
 
-const alive = (object: KubeObject | undefined, wanted: { readonly uid: string }): boolean =>
-  object !== undefined && object.metadata.uid === wanted.uid;
+/** What waits for its end has its tokens a little longer, to clean up after itself. */
+const lastWordsMs = 60_000;
+
+function isAlive(object: KubeObject | undefined, wanted: { readonly uid: string }, now: Date): boolean {
+  if (object === undefined || object.metadata.uid !== wanted.uid) return false;
+  const { deletionTimestamp } = object.metadata;
+  return deletionTimestamp === undefined || Date.parse(deletionTimestamp) + lastWordsMs >= now.getTime();
+}
 
 /** Whether everything the token stands on is still there. */
-function stands(lookup: Lookup, namespace: string, kubernetes: JsonObject): boolean {
+function stands(lookup: Lookup, namespace: string, kubernetes: JsonObject, now: Date): boolean {
+  const alive = (object: KubeObject | undefined, wanted: { readonly uid: string }): boolean =>
+    isAlive(object, wanted, now);
   const account = named(kubernetes['serviceaccount']);
   if (account === undefined) return false;
   if (!alive(lookup.get(serviceAccounts, { namespace, name: account.name }), account)) return false;
@@ -134,7 +142,7 @@ export function createServiceAccountTokens(
       const kubernetes = claims['kubernetes.io'];
       if (shared.length === 0 || !isJsonObject(kubernetes)) return undefined;
       const { namespace } = kubernetes;
-      if (typeof namespace !== 'string' || !stands(lookup, namespace, kubernetes)) return undefined;
+      if (typeof namespace !== 'string' || !stands(lookup, namespace, kubernetes, now())) return undefined;
       const account = named(kubernetes['serviceaccount']);
       const name = `system:serviceaccount:${namespace}:${account?.name}`;
       const groups = ['system:serviceaccounts', `system:serviceaccounts:${namespace}`, 'system:authenticated'];

@@ -1,67 +1,70 @@
-/** Whether somebody may do something. The table of rules stands where RBAC will. */
-import type { User } from '../request.ts';
-import { staticRules, type Rule } from './rules.ts';
+/**
+ * Whether somebody may do something: the group system:masters always, nodes by what their pods use, everybody by RBAC.
+ *
+ *   user, verb, resource or path ──► masters? ──► node? (node.ts) ──► bindings of user and groups (policy.ts, rbac.ts)
+ *                                       │             │                        │
+ *                                       └── allowed ◄─┴────────────────────────┴──► refused, with every reason there is
+ */
+import type { PolicyRule, RoleRef } from '../../api/types.gen.ts';
+import type { Store } from '../../store/contract.ts';
+import type { Attributes, Decision } from './attributes.ts';
+import { nodeRules } from './defaults/system-roles.ts';
+import { decideForNode } from './node.ts';
+import { nodeNameOf } from './node-identity.ts';
+import { followNodeUses, type NodeUses } from './node-uses.ts';
+import { followPolicy, type Policy } from './policy.ts';
+import { decideByRoles, rulesFor } from './rbac.ts';
 
-/** What is asked; `path` is set for what is no resource. */
-export interface Attributes {
-  readonly user: Pick<User, 'name' | 'groups'>;
-  /** As in RBAC: `get`, `list`, …; for paths the lower-case HTTP method. */
-  readonly verb: string;
-  readonly group: string;
-  readonly resource: string;
-  readonly subresource: string;
-  readonly namespace: string;
-  readonly name: string;
-  readonly path?: string;
-}
-
-export interface Decision {
-  readonly allowed: boolean;
-  /** Why, for the record; may be empty. */
-  readonly reason: string;
+/** All that somebody may do, as far as it can be said in rules. */
+export interface RulesOfUser {
+  readonly rules: readonly PolicyRule[];
+  /** Why there may be more; undefined when there is no more. */
+  readonly incomplete?: string;
 }
 
 export interface Authorizer {
   authorize(attributes: Attributes): Decision;
-  /** All that somebody may do, for `kubectl auth can-i --list`. */
-  rulesOf(user: Attributes['user']): readonly Rule[];
+  /** For `kubectl auth can-i --list` and for what somebody may grant. */
+  rulesOf(user: Attributes['user'], namespace: string): RulesOfUser;
+  /** The rules of a role; undefined when there is no such role. */
+  rulesOfRole(reference: Pick<RoleRef, 'kind' | 'name'>, namespace: string): readonly PolicyRule[] | undefined;
 }
 
-const has = (list: readonly string[], value: string): boolean => list.includes('*') || list.includes(value);
+const masters = 'system:masters';
 
-function pathMatches(patterns: readonly string[], path: string): boolean {
-  return patterns.some((pattern) => (pattern.endsWith('*') ? path.startsWith(pattern.slice(0, -1)) : pattern === path));
-}
+/** Whether nothing is asked of this user. */
+export const isMaster = ({ groups }: Pick<Attributes['user'], 'groups'>): boolean => groups.includes(masters);
 
-const concerns = (rule: Rule, user: Attributes['user']): boolean =>
-  rule.subjects.some((subject) => subject === user.name || user.groups.includes(subject));
-
-function allows(rule: Rule, attributes: Attributes): boolean {
-  const { user, verb, group, resource, subresource, path } = attributes;
-  if (!concerns(rule, user) || !has(rule.verbs, verb)) return false;
-  if (path !== undefined) return pathMatches(rule.paths ?? [], path);
-  const asked = subresource === '' ? resource : `${resource}/${subresource}`;
-  return has(rule.groups ?? [], group) && has(rule.resources ?? [], asked);
-}
-
-/** Decides by the table of authz/rules.ts. */
-export function createStaticAuthorizer(rules: readonly Rule[] = staticRules): Authorizer {
+/** An authorizer over any policy; pure but for what the two indexes hold. */
+export function createAuthorizer(policy: Policy, uses: NodeUses): Authorizer {
   return {
-    rulesOf: (user) => rules.filter((rule) => concerns(rule, user)),
-    authorize: (attributes) => {
-      const rule = rules.find((each) => allows(each, attributes));
-      return {
-        allowed: rule !== undefined,
-        reason: rule === undefined ? '' : `allowed by the rule for ${rule.subjects.join(', ')}`,
-      };
+    authorize: (asked) => {
+      if (isMaster(asked.user)) return { allowed: true, reason: '' };
+      const node = nodeNameOf(asked.user);
+      const asNode = node === undefined ? undefined : decideForNode(node, asked, uses, nodeRules);
+      if (asNode?.allowed === true) return asNode;
+      const byRoles = decideByRoles(policy, asked);
+      if (byRoles.allowed || asNode === undefined) return byRoles;
+      return { allowed: false, reason: [asNode.reason, byRoles.reason].filter((text) => text !== '').join('\n') };
     },
+    rulesOf: (user, namespace) => {
+      const rules = rulesFor(policy, user, namespace);
+      if (nodeNameOf(user) === undefined) return { rules };
+      return { rules, incomplete: 'node authorizer does not support user rule resolution' };
+    },
+    rulesOfRole: (reference, namespace) => policy.rulesOf(reference, namespace),
   };
 }
 
-/** Upstream's sentence for a refusal, without the part before `is forbidden: `. */
-export function refusalText({ user, verb, group, resource, subresource, namespace, path }: Attributes): string {
-  if (path !== undefined) return `User "${user.name}" cannot ${verb} path "${path}"`;
-  const asked = subresource === '' ? resource : `${resource}/${subresource}`;
-  const where = namespace === '' ? 'at the cluster scope' : `in the namespace "${namespace}"`;
-  return `User "${user.name}" cannot ${verb} resource "${asked}" in API group "${group}" ${where}`;
+/** The authorizer of what a store holds, from now on. `end` stops following it. */
+export function followAuthorization(store: Store): { readonly authorizer: Authorizer; readonly end: () => void } {
+  const { policy, end } = followPolicy(store);
+  const uses = followNodeUses(store);
+  return {
+    authorizer: createAuthorizer(policy, uses),
+    end: () => {
+      end();
+      uses.end();
+    },
+  };
 }

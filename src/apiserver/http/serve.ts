@@ -3,7 +3,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { apiError } from '../../api/errors.ts';
 import type { Authenticate } from '../authn/index.ts';
-import { refusalText, type Authorizer } from '../authz/index.ts';
+import { impersonated } from '../authn/impersonation.ts';
+import { attributesOf, pathAttributes, refusalText, type Attributes } from '../authz/attributes.ts';
+import type { Authorizer } from '../authz/index.ts';
 import type { Discovery } from '../discovery/index.ts';
 import { badRequest, methodNotAllowed, noSuchPath } from '../errors.ts';
 import type { Machinery } from '../machinery.ts';
@@ -28,21 +30,19 @@ const healthPath = /^\/(healthz|livez|readyz)(\/[\w-]+)?$/;
 const upgradable: ReadonlySet<string> = new Set(['exec', 'attach', 'portforward']);
 const publicPaths = new Set(['/version', '/version/']);
 
-/** Throws 403 unless the user may. */
-export function requirePermission(
-  authorizer: Authorizer,
-  user: User,
-  verb: string,
-  path: ResourcePath | undefined,
-  pathname: string,
-): void {
-  const { group = '', resource = '', subresource = '', namespace = '', name = '' } = path ?? {};
-  const nowhere = path === undefined ? { path: pathname } : {};
-  const attributes = { user, verb, group, resource, subresource, namespace, name, ...nowhere };
-  if (authorizer.authorize(attributes).allowed) return;
-  const text = refusalText(attributes);
-  if (path !== undefined) throw forbiddenObject({ group, resource }, name, text);
+/** Throws 403 unless this is allowed. */
+function requirePermission(authorizer: Authorizer, asked: Attributes): void {
+  const { allowed, reason } = authorizer.authorize(asked);
+  if (allowed) return;
+  const text = reason === '' ? refusalText(asked) : `${refusalText(asked)}: ${reason}`;
+  if (asked.path === undefined) throw forbiddenObject(asked, asked.name, text);
   throw apiError({ code: 403, reason: 'Forbidden', message: `forbidden: ${text}`, details: {} });
+}
+
+/** Who asks: by credentials, or the one he may speak as. Throws 401 and 403. */
+function userOf({ authenticate, machinery: { authorizer } }: ServeOptions, request: IncomingMessage): User {
+  const user = authenticate(request);
+  return impersonated(request.headersDistinct, user, (asked) => requirePermission(authorizer, { ...asked, user }));
 }
 
 function rowFor(machinery: Machinery, path: ResourcePath): ResourceRow {
@@ -89,7 +89,7 @@ async function serveResource(
 ): Promise<void> {
   const verb = verbOf(target, path);
   if (verb === undefined) throw methodNotAllowed();
-  requirePermission(options.machinery.authorizer, user, verb, path, target.pathname);
+  requirePermission(options.machinery.authorizer, attributesOf(user, verb, path, target.query));
   const wanted = resourceRequest(options.machinery, request, { target, path, verb, user }, (text) => {
     response.appendHeader('warning', `299 - "${text.replace(/["\\]/g, '\\$&')}"`);
   });
@@ -122,13 +122,14 @@ async function answer(options: ServeOptions, request: IncomingMessage, response:
     serveDocument(options, target, request, response);
     return;
   }
-  const user = options.authenticate(request);
+  const user = userOf(options, request);
   const path = target.resource;
   if (path !== undefined) {
     await serveResource(options, request, response, { target, path, user });
     return;
   }
-  requirePermission(options.machinery.authorizer, user, target.method.toLowerCase(), undefined, target.pathname);
+  const asked = pathAttributes(user, target.method.toLowerCase(), target.pathname);
+  requirePermission(options.machinery.authorizer, asked);
   serveDocument(options, target, request, response);
 }
 
@@ -158,11 +159,14 @@ export async function serveUpgrade(
   try {
     const target = parseTarget(request.method ?? '', request.url ?? '');
     const path = target?.resource;
-    const user = options.authenticate(request);
+    const user = userOf(options, request);
     const verb = target === undefined || path === undefined ? undefined : verbOf(target, path);
     if (target === undefined || path === undefined || !upgradable.has(path.subresource)) throw noSuchPath();
     if (verb !== 'get' && verb !== 'create') throw methodNotAllowed();
-    requirePermission(options.machinery.authorizer, user, verb, path, target.pathname);
+    // A web socket begins with GET; it takes the right to create all the same.
+    for (const each of new Set([verb, 'create'])) {
+      requirePermission(options.machinery.authorizer, attributesOf(user, each, path, target.query));
+    }
     const wanted = resourceRequest(options.machinery, request, { target, path, verb, user });
     await tunnel(options.machinery, wanted, request, [socket, head]);
   } catch (error) {

@@ -247,6 +247,8 @@ describe('the table of all resources', () => {
 
   it('has one row for each resource of the first slice', () => {
     assert.deepEqual(rows.map(({ type }) => type.resource).sort(), [
+      'clusterrolebindings',
+      'clusterroles',
       'configmaps',
       'controllerrevisions',
       'daemonsets',
@@ -259,6 +261,8 @@ describe('the table of all resources', () => {
       'nodes',
       'pods',
       'replicasets',
+      'rolebindings',
+      'roles',
       'secrets',
       'serviceaccounts',
       'services',

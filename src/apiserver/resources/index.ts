@@ -13,6 +13,8 @@ import { leaseRow } from './leases.ts';
 import { namespaceRow } from './namespaces.ts';
 import { nodeRow } from './nodes.ts';
 import { podRow } from './pods.ts';
+import { clusterRoleBindingRow, roleBindingRow } from './rbac/bindings.ts';
+import { clusterRoleRow, roleRow } from './rbac/roles.ts';
 import { replicaSetRow } from './replica-sets.ts';
 import { asRow } from './row.ts';
 import { secretRow } from './secrets.ts';
@@ -48,6 +50,10 @@ export function resourceRows({ serviceCIDR, nodePortRange }: ResourceOptions): r
     asRow(deploymentRow),
     asRow(replicaSetRow),
     asRow(daemonSetRow),
+    asRow(roleRow),
+    asRow(roleBindingRow),
+    asRow(clusterRoleRow),
+    asRow(clusterRoleBindingRow),
     asRow(controllerRevisionRow),
   ];
 }

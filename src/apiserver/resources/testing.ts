@@ -1,7 +1,7 @@
 /** For tests: rows driven the way the handlers drive them, without a server. */
 import type { KubeObject } from '../../api/client.ts';
 import type { ResourceType } from '../../api/resources.ts';
-import type { Allocation, FieldError, Lookup, ResourceRow, StrategyContext } from '../resource.ts';
+import type { Allocation, FieldError, Lookup, Permissions, ResourceRow, StrategyContext } from '../resource.ts';
 
 export const NOW = new Date('2026-03-01T12:00:00Z');
 
@@ -16,9 +16,18 @@ export function lookupOf(...stored: readonly (readonly [ResourceType<KubeObject>
   };
 }
 
+/** Of somebody who may do nothing else. */
+const permissions: Permissions = {
+  isMaster: false,
+  allows: () => false,
+  rules: () => [],
+  rulesOfRole: () => undefined,
+};
+
 /** The context of a plain request. */
 export function contextOf(overrides: Partial<StrategyContext> = {}): StrategyContext {
-  return { user: { name: 'somebody', groups: [] }, now: NOW, lookup: lookupOf(), dryRun: false, ...overrides };
+  const user = { name: 'somebody', groups: [] };
+  return { user, permissions, subresource: '', now: NOW, lookup: lookupOf(), dryRun: false, ...overrides };
 }
 
 /** `field: message`, as the server joins them. */

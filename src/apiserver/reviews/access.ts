@@ -3,9 +3,11 @@ import type {
   LocalSubjectAccessReview,
   ResourceAttributes,
   SelfSubjectAccessReview,
+  SelfSubjectRulesReview,
   SubjectAccessReview,
 } from '../../api/types.gen.ts';
-import type { Attributes } from '../authz/index.ts';
+import { parseFieldSelector, type FieldTerm } from '../../api/selectors.ts';
+import type { Attributes } from '../authz/attributes.ts';
 import { badRequest } from '../errors.ts';
 import type { Machinery } from '../machinery.ts';
 import type { ResourceRequest } from '../request.ts';
@@ -13,9 +15,18 @@ import type { ResourceRequest } from '../request.ts';
 type User = Attributes['user'];
 type Question = Pick<SelfSubjectAccessReview['spec'], 'resourceAttributes' | 'nonResourceAttributes'>;
 
+/** `In` with one value is an equation; other operators narrow nothing that is looked at here. */
+function fieldsOf({ fieldSelector }: ResourceAttributes): readonly FieldTerm[] {
+  const { rawSelector = '', requirements = [] } = fieldSelector ?? {};
+  if (rawSelector !== '') return parseFieldSelector(rawSelector);
+  return requirements
+    .filter(({ operator, values }) => operator === 'In' && values?.length === 1)
+    .map(({ key, values = [] }) => ({ field: key, value: values[0] ?? '', equal: true }));
+}
+
 function resourceQuestion(user: User, asked: ResourceAttributes): Attributes {
   const { verb = '', group = '', resource = '', subresource = '', namespace = '', name = '' } = asked;
-  return { user, verb, group, resource, subresource, namespace, name };
+  return { user, verb, group, resource, subresource, namespace, name, fields: fieldsOf(asked) };
 }
 
 function decide(machinery: Machinery, user: User, question: Question): object {
@@ -47,13 +58,21 @@ export function answerAccess(machinery: Machinery, { path }: ResourceRequest, re
   return decide(machinery, { name: spec.user ?? '', groups: spec.groups ?? [] }, spec);
 }
 
-export function answerOwnRules(machinery: Machinery, { user }: ResourceRequest): object {
-  const rules = machinery.authorizer.rulesOf(user);
-  const resourceRules = rules.filter(({ resources }) => resources !== undefined);
-  const nonResourceRules = rules.filter(({ paths }) => paths !== undefined);
+export function answerOwnRules(machinery: Machinery, { user }: ResourceRequest, review: unknown): object {
+  const { namespace = '' } = (review as SelfSubjectRulesReview).spec;
+  if (namespace === '') throw badRequest('no namespace on request');
+  const { rules, incomplete } = machinery.authorizer.rulesOf(user, namespace);
+  const ofResources = rules.filter(({ resources }) => resources?.length);
+  const ofPaths = rules.filter(({ nonResourceURLs }) => nonResourceURLs?.length);
   return {
-    resourceRules: resourceRules.map(({ verbs, groups, resources }) => ({ verbs, apiGroups: groups, resources })),
-    nonResourceRules: nonResourceRules.map(({ verbs, paths }) => ({ verbs, nonResourceURLs: paths })),
-    incomplete: false,
+    resourceRules: ofResources.map(({ verbs, apiGroups, resources, resourceNames }) => ({
+      verbs,
+      apiGroups,
+      resources,
+      ...(resourceNames?.length && { resourceNames }),
+    })),
+    nonResourceRules: ofPaths.map(({ verbs, nonResourceURLs }) => ({ verbs, nonResourceURLs })),
+    incomplete: incomplete !== undefined,
+    ...(incomplete !== undefined && { evaluationError: incomplete }),
   };
 }

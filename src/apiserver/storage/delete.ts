@@ -19,6 +19,8 @@ export interface DeleteRequest {
   readonly options: DeleteOptions;
   readonly dryRun: boolean;
   readonly user: User;
+  /** `eviction`, or nothing. */
+  readonly subresource?: string;
 }
 
 export interface Deleted {
@@ -68,11 +70,11 @@ async function attempt(
   machinery: Machinery,
   row: ResourceRow,
   stored: StoredValue,
-  { options, dryRun, user }: DeleteRequest,
+  { options, dryRun, user, subresource = '' }: DeleteRequest,
 ): Promise<Deleted> {
   const object = decodePrivate(stored);
   checkPreconditions(row, object, options);
-  machinery.admitDelete(row, object, contextOf(machinery, { user, dryRun }));
+  machinery.admitDelete(row, object, contextOf(machinery, { user, dryRun, subresource }));
   const grace = row.strategy.gracePeriodSeconds?.(object, options) ?? 0;
   setPropagation(object, options.propagationPolicy);
   const gone = grace === 0 && finalizersOf(row, object).length === 0;

@@ -81,7 +81,7 @@ export async function insertObject(
   request: ResourceRequest,
   object: KubeObject,
 ): Promise<StoredValue> {
-  const context = contextOf(machinery, request);
+  const context = contextOf(machinery, { ...request, subresource: request.path.subresource });
   const generated = (object.metadata.name ?? '') === '' && (object.metadata.generateName ?? '') !== '';
   for (let attempt = 1; ; attempt++) {
     const copy = generated ? structuredClone(object) : object;

@@ -54,7 +54,7 @@ function prepare(
   const { strategy } = row;
   keepSystemFields(row, object, old);
   strategy.setDefaults?.(object);
-  if (part === 'main') machinery.admit(row, object, old, context);
+  machinery.admit(row, object, old, context);
   if (part === 'main') strategy.prepareForUpdate?.(object, old, context);
   else if (part === 'status') strategy.prepareForStatusUpdate?.(object, old, context);
   else strategy.prepareForFinalizeUpdate?.(object, old, context);
@@ -103,7 +103,7 @@ async function attempt(
   change: (old: KubeObject) => KubeObject,
 ): Promise<StoredValue> {
   const { row } = request;
-  const context = contextOf(machinery, request);
+  const context = contextOf(machinery, { ...request, subresource: request.path.subresource });
   const stored = storedObject(machinery, request);
   const old = objectAt(stored.value, stored.modRevision);
   const object = change(old);

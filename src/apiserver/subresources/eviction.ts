@@ -18,6 +18,10 @@ export async function evict(machinery: Machinery, request: ResourceRequest): Pro
   placeObject(request, eviction);
   const wish = deleteWish((eviction.deleteOptions ?? {}) as Parameters<typeof deleteWish>[0], request.dryRun);
   const { row, path, user } = request;
-  await deleteObject(machinery, row, [keyOf(row.type, path.namespace, path.name), path.name], { ...wish, user });
+  await deleteObject(machinery, row, [keyOf(row.type, path.namespace, path.name), path.name], {
+    ...wish,
+    user,
+    subresource: path.subresource,
+  });
   return { code: 201, body: success(undefined, 201) };
 }

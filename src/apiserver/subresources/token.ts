@@ -4,9 +4,10 @@ import { nodes, pods, secrets } from '../../api/resources.ts';
 import { formatTime } from '../../api/time.ts';
 import type { BoundObjectReference, ServiceAccount, TokenRequest } from '../../api/types.gen.ts';
 import type { BoundObject } from '../authn/service-account-tokens.ts';
+import { restrictTokenRequest } from '../admission/node-tokens.ts';
 import { badRequest, conflict } from '../errors.ts';
 import { placeObject, readObject } from '../handlers/incoming.ts';
-import type { Machinery } from '../machinery.ts';
+import { contextOf, type Machinery } from '../machinery.ts';
 import type { Reply, ResourceRequest } from '../request.ts';
 import type { Lookup } from '../resource.ts';
 import { objectAt } from '../storage/codec.ts';
@@ -26,7 +27,18 @@ function nodeOf(lookup: Lookup, namespace: string, podName: string): BoundObject
   return name === undefined || uid === undefined ? undefined : { name, uid };
 }
 
-function boundObject(lookup: Lookup, namespace: string, reference: BoundObjectReference): BoundObject {
+/** A pod gets tokens of its own account alone. Throws 400. */
+function requireAccount(lookup: Lookup, [namespace, name]: readonly [string, string], account: string): void {
+  if (lookup.get(pods, { namespace, name })?.spec?.serviceAccountName === account) return;
+  const why = 'to pod running with different serviceaccount name.';
+  throw badRequest(`cannot bind token for serviceaccount "${account}" ${why}`);
+}
+
+function boundObject(
+  lookup: Lookup,
+  [namespace, account]: readonly [namespace: string, account: string],
+  reference: BoundObjectReference,
+): BoundObject {
   const kind = reference.kind as keyof typeof kinds;
   const type = Object.hasOwn(kinds, kind) ? kinds[kind] : undefined;
   const { name = '' } = reference;
@@ -34,6 +46,7 @@ function boundObject(lookup: Lookup, namespace: string, reference: BoundObjectRe
   const key = type.namespaced ? { namespace, name } : { name };
   const uid = lookup.get<KubeObject>(type, key)?.metadata.uid;
   if (uid === undefined) throw objectNotFound(type, name);
+  if (type === pods) requireAccount(lookup, [namespace, name], account);
   if ((reference.uid ?? '') !== '' && reference.uid !== uid) {
     throw conflict(
       type,
@@ -58,8 +71,10 @@ export async function requestToken(machinery: Machinery, request: ResourceReques
     throw badRequest('spec.expirationSeconds: Invalid value: may not specify a duration less than 10 minutes');
   }
   if (seconds > maxSeconds) throw badRequest('spec.expirationSeconds: Too long: may not be longer than 2^32 seconds');
+  const { subresource, namespace: home, name: accountName } = request.path;
+  restrictTokenRequest([accountName, home], wanted, contextOf(machinery, { ...request, subresource }));
   const bound =
-    boundObjectRef === undefined ? undefined : boundObject(machinery.lookup, request.path.namespace, boundObjectRef);
+    boundObjectRef === undefined ? undefined : boundObject(machinery.lookup, [home, accountName], boundObjectRef);
   const account = objectAt<ServiceAccount & KubeObject>(value, modRevision);
   const { token, expires } = machinery.tokens.issue({
     account,

@@ -142,3 +142,11 @@ const masked = (name: string, prefix: boolean): string =>
 
 export const nameIsSubdomain: NameRule = (name, prefix) => dnsSubdomain(masked(name, prefix));
 export const nameIsLabel: NameRule = (name, prefix) => dnsLabel(masked(name, prefix));
+
+/** A name that only has to fit one segment of a path: roles and bindings have colons and capitals in theirs. */
+export function pathSegment(value: string): string[] {
+  if (value === '.' || value === '..') return [`may not be '${value}'`];
+  return ['/', '%'].filter((sign) => value.includes(sign)).map((sign) => `may not contain '${sign}'`);
+}
+
+export const nameIsPathSegment: NameRule = (name) => pathSegment(name);
