@@ -3,6 +3,7 @@ import type { ApiClient } from '../api/client.ts';
 import { createEventRecorder, type EventRecorder } from '../api/event-recorder.ts';
 import type { InformerFactory } from '../api/informer.ts';
 import type { Logger } from '../api/logger.ts';
+import { startClusterRoleAggregation } from './cluster-role-aggregation.ts';
 import type { ControllerContext } from './controller.ts';
 import { startDaemonSetController } from './daemonset/controller.ts';
 import { startDeploymentController } from './deployment/controller.ts';
@@ -57,5 +58,6 @@ export function startControllers(options: ControllersOptions): void {
   startEndpointsController(as('endpoint-controller'));
   startNamespaceController(as('namespace-controller'));
   startGarbageCollector(as('generic-garbage-collector'));
+  startClusterRoleAggregation(as('clusterrole-aggregation-controller'));
   startPodGc(as('pod-garbage-collector-controller'));
 }
