@@ -1,20 +1,16 @@
 import tseslint from 'typescript-eslint';
 
-/** Names that may stand only in one place, and where to go instead. */
-const oneDoor = [
-  {
-    name: 'node:child_process',
-    message: 'Only src/kernel/run-process.ts starts programs; take an Exec (src/kernel/exec.ts) as an argument.',
-  },
-  {
-    name: 'child_process',
-    message: 'Only src/kernel/run-process.ts starts programs; take an Exec (src/kernel/exec.ts) as an argument.',
-  },
-  {
-    name: 'execa',
-    message: 'Only src/kernel/run-process.ts starts programs; take an Exec (src/kernel/exec.ts) as an argument.',
-  },
-];
+/** Names that may stand only in one place, and where to go instead; in `import(…)` as well. */
+const restrict = (message, ...names) => ({
+  'no-restricted-imports': ['error', { paths: names.map((name) => ({ name, message })) }],
+  'no-restricted-syntax': [
+    'error',
+    ...names.map((name) => ({ selector: `ImportExpression[source.value="${name}"]`, message })),
+  ],
+});
+const starters = ['node:child_process', 'child_process', 'execa'];
+const terminals = ['@lydell/node-pty'];
+const instead = 'Only src/kernel starts programs: take an Exec (src/kernel/exec.ts) as an argument.';
 
 export default tseslint.config(
   { ignores: ['node_modules', 'dist', 'coverage', 'src/api/types.gen.ts', '**/*.cjs', 'eslint.config.js'] },
@@ -36,7 +32,7 @@ export default tseslint.config(
       '@typescript-eslint/consistent-type-imports': 'error',
       '@typescript-eslint/no-explicit-any': 'error',
       '@typescript-eslint/require-await': 'off',
-      'no-restricted-imports': ['error', { paths: oneDoor }],
+      ...restrict(instead, ...starters, ...terminals),
       'max-lines': ['error', { max: 350, skipBlankLines: true, skipComments: true }],
       'max-lines-per-function': ['error', { max: 60, skipBlankLines: true, skipComments: true }],
       complexity: ['error', 15],
@@ -44,9 +40,10 @@ export default tseslint.config(
       'no-console': 'error',
     },
   },
+  { files: ['src/kernel/start-process.ts'], rules: restrict(instead, ...starters) },
   {
     files: ['src/kernel/run-process.ts', 'src/kernel/runner*.ts', 'scripts/**', 'test/**', 'test-e2e/**', 'bench/**'],
-    rules: { 'no-restricted-imports': 'off' },
+    rules: { 'no-restricted-imports': 'off', 'no-restricted-syntax': 'off' },
   },
   { files: ['src/cli/**', 'scripts/**', 'test-e2e/**', 'bench/**'], rules: { 'no-console': 'off' } },
   {
