@@ -11,6 +11,7 @@ import { createRunner } from '../kernel/runner.ts';
 import { startKubelet } from '../kubelet/index.ts';
 import { createNodeNetwork } from '../network/index.ts';
 import { createDepartures, startProxy } from '../proxy/index.ts';
+import { parseNodeLabels, parseTaints } from './node-settings.ts';
 import { pullsOf } from './pulls.ts';
 import { createBuiltinRuntime, ociRuntimeHere } from '../runtime/builtin/index.ts';
 import type { AgentArguments } from './commands/agent.ts';
@@ -78,6 +79,8 @@ async function startNode(argv: AgentArguments, { exec, logger, signal }: Ground)
     ...(argv['cluster-dns'] === undefined ? {} : { clusterDNS: argv['cluster-dns'] }),
     runtimeVersion: `conmon+${ociRuntime}://${version}`,
     maxPods: argv['max-pods'],
+    nodeLabels: parseNodeLabels(argv['node-labels']),
+    registerWithTaints: parseTaints(argv['register-with-taints']),
     ownRules: departures,
     endpointDrainMs: argv['endpoint-drain-ms'],
     logger,

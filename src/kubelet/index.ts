@@ -43,6 +43,9 @@ export interface KubeletOptions {
   /** e.g. `conmon+crun://1.8.1` */
   readonly runtimeVersion?: string;
   readonly maxPods?: number;
+  /** What a new Node is registered with. */
+  readonly nodeLabels?: NodeIdentity['labels'];
+  readonly registerWithTaints?: NodeIdentity['taints'];
   /** The proxy of this process, when there is one. */
   readonly ownRules?: OwnRules;
   /** How long the other nodes have to take a pod out of their rules before it is told to stop. Default 200 ms. */
@@ -120,6 +123,8 @@ export async function startKubelet(options: KubeletOptions): Promise<void> {
     port: options.port,
     maxPods: options.maxPods ?? 110,
     runtimeVersion: options.runtimeVersion ?? 'conmon+crun://unknown',
+    ...(options.nodeLabels === undefined ? {} : { labels: options.nodeLabels }),
+    ...(options.registerWithTaints === undefined ? {} : { taints: options.registerWithTaints }),
   };
   // A selector of its own: the API sends only what is for this node.
   const informer = options.informers.informer(pods, { fieldSelector: `spec.nodeName=${nodeName}` });

@@ -20,6 +20,8 @@ export interface AgentArguments {
   readonly 'oci-runtime': 'crun' | 'runc' | undefined;
   readonly 'cgroup-parent': string;
   readonly 'max-pods': number;
+  readonly 'node-labels': string;
+  readonly 'register-with-taints': string;
   readonly 'endpoint-drain-ms': number;
 }
 
@@ -55,6 +57,8 @@ export const agentCommand: CommandModule<object, AgentArguments> = {
       'oci-runtime': { choices: ['crun', 'runc'] as const, describe: 'what suits this host, when left out' },
       'cgroup-parent': { type: 'string', default: '/kubepods' },
       'max-pods': { type: 'number', default: 110 },
+      'node-labels': { type: 'string', default: '', describe: 'key=value,… of a new Node' },
+      'register-with-taints': { type: 'string', default: '', describe: 'key=value:effect,… of a new Node' },
       'endpoint-drain-ms': {
         type: 'number',
         default: 200,

@@ -1,7 +1,7 @@
 /** The Node object of this machine. Pure. */
 import { setCondition } from '../../api/conditions.ts';
 import { formatTime } from '../../api/time.ts';
-import type { ContainerImage, Node, NodeCondition, NodeStatus, Quantity } from '../../api/types.gen.ts';
+import type { ContainerImage, Node, NodeCondition, NodeStatus, Quantity, Taint } from '../../api/types.gen.ts';
 import type { ImageInfo } from '../../runtime/contract.ts';
 import type { MachineFacts } from './facts.ts';
 
@@ -17,6 +17,9 @@ export interface NodeIdentity {
   readonly maxPods: number;
   /** e.g. `conmon+crun://2.1.6` */
   readonly runtimeVersion: string;
+  /** What a new Node gets besides its own labels; one that is registered already keeps what it has. */
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly taints?: readonly Taint[];
 }
 
 /** What may change while the agent runs. */
@@ -135,8 +138,8 @@ export function newNode(identity: NodeIdentity, facts: MachineFacts, health: Nod
   return {
     apiVersion: 'v1',
     kind: 'Node',
-    metadata: { name: identity.nodeName, labels: nodeLabels(identity.nodeName, facts) },
-    spec: {},
+    metadata: { name: identity.nodeName, labels: { ...identity.labels, ...nodeLabels(identity.nodeName, facts) } },
+    spec: identity.taints === undefined ? {} : { taints: [...identity.taints] },
     status: nodeStatus({}, identity, facts, health, now),
   };
 }
