@@ -24,7 +24,8 @@ export async function waitUntilReady(options: ReadyOptions): Promise<void> {
   const wait = new AbortController();
   let dead: string | undefined;
   const look = async (): Promise<void> => {
-    dead = (await lab.status())?.machines.find(({ state }) => state !== 'running')?.name;
+    const machines = (await lab.status())?.machines.filter(({ role }) => role !== 'outside');
+    dead = machines?.find(({ state }) => state !== 'running')?.name;
     if (dead !== undefined) wait.abort();
   };
   const timer = setInterval(() => void look().catch(() => undefined), lookMs);

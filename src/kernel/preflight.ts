@@ -199,8 +199,12 @@ function firstLine(text: string): string {
 }
 
 async function takenRanges(exec: Exec, { ranges, ownLink }: PreflightNeeds): Promise<Problem[]> {
-  const { stdout } = await exec.run({ argv: ['ip', '-json', '-4', 'route', 'show', 'table', 'all'] });
-  return rangesInUse(stdout, ranges, ownLink);
+  return rangesInUse(await routesOfHost(exec), ranges, ownLink);
+}
+
+/** For rangesInUse. */
+export async function routesOfHost(exec: Exec): Promise<string> {
+  return (await exec.run({ argv: ['ip', '-json', '-4', 'route', 'show', 'table', 'all'] })).stdout;
 }
 
 interface Route {

@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { checkConfig, defaultConfig, LabError, machinesOf, nextNode, nodeNames, type LabConfig } from './config.ts';
+import {
+  checkConfig,
+  defaultConfig,
+  LabError,
+  machinesOf,
+  nextNode,
+  nodeNames,
+  withoutNode,
+  type LabConfig,
+} from './config.ts';
 import { quote, withInput } from './shell.ts';
 
 const config = (change: Partial<LabConfig>): LabConfig => ({ ...defaultConfig, nodes: nodeNames(3), ...change });
@@ -8,14 +17,14 @@ const config = (change: Partial<LabConfig>): LabConfig => ({ ...defaultConfig, n
 test('the machines of the default lab have the addresses everybody knows', () => {
   assert.deepEqual(
     machinesOf(config({})).map(({ name, address }) => `${name} ${address}`),
-    ['control-plane 10.44.0.2', 'node1 10.44.0.11', 'node2 10.44.0.12', 'node3 10.44.0.13'],
+    ['control-plane 10.44.0.2', 'node1 10.44.0.11', 'node2 10.44.0.12', 'node3 10.44.0.13', 'outside 10.44.0.3'],
   );
 });
 
 test('a node keeps its address when one before it goes', () => {
   assert.deepEqual(
     machinesOf(config({ nodes: ['node3'] })).map(({ address }) => address),
-    ['10.44.0.2', '10.44.0.13'],
+    ['10.44.0.2', '10.44.0.13', '10.44.0.3'],
   );
   assert.equal(nextNode(config({ nodes: ['node1', 'node3'] })), 'node2');
 });
@@ -25,7 +34,7 @@ for (const [what, change, message] of [
   ['a name that is a path', { name: '../x' }, /--name/],
   ['a name with a space', { name: 'a b' }, /--name/],
   ['a node that is no node', { nodes: ['web'] }, /web is not a name of a node/],
-  ['a range that is none', { podCIDR: '10.45.0.0' }, /10\.45\.0\.0 is not an address range/],
+  ['a range that is none', { podCIDR: '10.45.0.0' }, /10\.45\.0\.0 is not an IPv4 address range/],
   ['ranges that overlap', { serviceCIDR: '10.45.8.0/24' }, /10\.45\.0\.0\/16 and 10\.45\.8\.0\/24 overlap/],
   ['a switch too small', { nodeCIDR: '10.44.0.0/29' }, /10\.44\.0\.0\/29 has no room/],
 ] as const)
@@ -43,6 +52,13 @@ for (const count of [0, -1, 1.5, Number.NaN, 201, 1e10])
       (error) => error instanceof LabError && error.message.startsWith('--nodes'),
     );
   });
+
+test('what a node was registered with goes with the node', () => {
+  const nodeSettings = { node1: { labels: { a: 'b' } }, node2: { labels: { c: 'd' } } };
+  const one = withoutNode(config({ nodes: ['node1', 'node2'], nodeSettings }), 'node1');
+  assert.deepEqual([one.nodes, one.nodeSettings], [['node2'], { node2: { labels: { c: 'd' } } }]);
+  assert.equal(Object.hasOwn(withoutNode(one, 'node2'), 'nodeSettings'), false);
+});
 
 test('a word stays one word whatever is in it', () => {
   assert.equal(quote('/a/b-c_d.e:f=g,h+i@j%k'), '/a/b-c_d.e:f=g,h+i@j%k');

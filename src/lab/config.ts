@@ -1,12 +1,21 @@
 /** What a lab is, as data: its name, its machines, its addresses. */
-import { nthAddress, overlaps, parseCIDR } from '../api/addresses.ts';
+import { nthAddress, overlaps, parseCIDR, type Cidr } from '../api/addresses.ts';
+import type { Taint } from '../api/types.gen.ts';
+
+/** What a Node is registered with. */
+export interface NodeSettings {
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly taints?: readonly Taint[];
+}
 
 export interface LabConfig {
   /** At most 12 characters: the host's link is `pw-NAME`, and link names have 15. */
   readonly name: string;
   /** Names of the nodes: `node1`, `node2`, … */
   readonly nodes: readonly string[];
-  /** The switch: the host is its first address, the control plane its second, node N its (10 + N)th. */
+  /** By the name of the node; those without any are left out. */
+  readonly nodeSettings?: Readonly<Record<string, NodeSettings>>;
+  /** The switch: the host is its first address, the control plane its second, the outside its third, node N its (10 + N)th. */
   readonly nodeCIDR: string;
   readonly podCIDR: string;
   readonly serviceCIDR: string;
@@ -16,7 +25,8 @@ export interface LabConfig {
 
 export interface Machine {
   readonly name: string;
-  readonly role: 'control-plane' | 'node';
+  /** `outside`: a machine beyond the cluster's network, which has no route to pods or Services. */
+  readonly role: 'control-plane' | 'node' | 'outside';
   readonly address: string;
 }
 
@@ -26,11 +36,17 @@ export class LabError extends Error {
 }
 
 export const controlPlaneName = 'control-plane';
+export const outsideName = 'outside';
+/** Where the outside answers: a range for documentation (RFC 5737), so no network of the host's is hidden by it. */
+export const outsideRange = '203.0.113.0/24';
+export const outsideAddress = '203.0.113.1';
 export const apiPort = 6443;
 export const kubeletPort = 10250;
 export const clusterDomain = 'cluster.local';
 
-const maxNodes = 200;
+/** Nodes of one lab at most. */
+export const maxNodes = 200;
+const outsidePlace = 3;
 
 export const defaultConfig = {
   name: 'podwire',
@@ -51,21 +67,30 @@ export function checkConfig(config: LabConfig): LabConfig {
   checkLabName(config.name);
   if (config.nodes.length > maxNodes) throw new LabError(`--nodes: at most ${maxNodes}, not ${config.nodes.length}`);
   for (const node of config.nodes) nodeNumber(node);
-  const ranges = [config.nodeCIDR, config.podCIDR, config.serviceCIDR].map((text) => {
-    try {
-      return { text, cidr: parseCIDR(text) };
-    } catch {
-      throw new LabError(`${text} is not an address range such as 10.44.0.0/24`);
-    }
-  });
+  const ranges = [config.nodeCIDR, config.podCIDR, config.serviceCIDR].map((text) => ({ text, cidr: rangeOf(text) }));
   for (const [index, a] of ranges.entries())
     for (const b of ranges.slice(index + 1))
       if (overlaps(a.cidr, b.cidr)) throw new LabError(`${a.text} and ${b.text} overlap: choose ranges apart`);
-  for (const registry of config.insecureRegistries ?? [])
-    if (!/^[a-zA-Z0-9][a-zA-Z0-9.-]*(:\d{1,5})?$/.test(registry))
-      throw new LabError(`--insecure-registry ${registry}: HOST or HOST:PORT`);
+  config.insecureRegistries?.forEach(checkRegistry);
   machinesOf(config);
   return config;
+}
+
+/** Throws a LabError for what is no registry. */
+export function checkRegistry(registry: string): void {
+  if (!/^[a-zA-Z0-9][a-zA-Z0-9.-]*(:\d{1,5})?$/.test(registry))
+    throw new LabError(`--insecure-registry ${registry}: HOST or HOST:PORT`);
+}
+
+/** Throws a LabError for what is no IPv4 range: addresses of links and machines are made from it. */
+export function rangeOf(text: string): Cidr {
+  try {
+    const cidr = parseCIDR(text);
+    if (cidr.family === 4) return cidr;
+  } catch {
+    // Told below.
+  }
+  throw new LabError(`${text} is not an IPv4 address range such as 10.44.0.0/24`);
 }
 
 /** Throws a LabError for what is no name of a lab. It becomes part of paths and of link names, so this is the only gate. */
@@ -82,7 +107,7 @@ export function nodeNumber(name: string): number {
   return number;
 }
 
-/** Every machine of the lab, the control plane first. Throws a LabError when the switch has no address for one. */
+/** Every machine of the lab, the control plane first and the outside last. Throws a LabError when the switch has no address for one. */
 export function machinesOf(config: LabConfig): Machine[] {
   const address = (n: number): string => {
     try {
@@ -94,6 +119,7 @@ export function machinesOf(config: LabConfig): Machine[] {
   return [
     { name: controlPlaneName, role: 'control-plane', address: address(2) },
     ...config.nodes.map((name): Machine => ({ name, role: 'node', address: address(10 + nodeNumber(name)) })),
+    { name: outsideName, role: 'outside', address: address(outsidePlace) },
   ];
 }
 
@@ -109,6 +135,11 @@ export function machineNamed(config: LabConfig, name: string): Machine {
 /** The host's end of the switch. */
 export function hostAddress(config: LabConfig): string {
   return nthAddress(parseCIDR(config.nodeCIDR), 1);
+}
+
+/** The outside's end on the switch: the way to `outsideRange`. */
+export function outsideGateway(config: LabConfig): string {
+  return nthAddress(parseCIDR(config.nodeCIDR), outsidePlace);
 }
 
 /** `10.44.0.1/24`: an address with the switch's prefix length. */
@@ -130,4 +161,15 @@ export function nextNode(config: LabConfig): string {
   let number = 1;
   while (config.nodes.includes(`node${number}`)) number += 1;
   return `node${number}`;
+}
+
+/** A node that comes under the same name later is another one. */
+export function withoutNode(config: LabConfig, name: string): LabConfig {
+  const { nodeSettings = {}, ...rest } = config;
+  const others = Object.entries(nodeSettings).filter(([node]) => node !== name);
+  return {
+    ...rest,
+    nodes: config.nodes.filter((node) => node !== name),
+    ...(others.length === 0 ? {} : { nodeSettings: Object.fromEntries(others) }),
+  };
 }

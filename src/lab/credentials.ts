@@ -26,7 +26,8 @@ export function onHost(lab: string, machine: string, path: string): string {
 export async function writeCredentials(config: LabConfig): Promise<void> {
   const { pki, kubeconfig } = labPlaces(config.name);
   const machines = machinesOf(config);
-  const [control, ...nodes] = machines;
+  const control = machines.find(({ role }) => role === 'control-plane');
+  const nodes = machines.filter(({ role }) => role === 'node');
   if (control === undefined) return;
   const isMissing = (path: string): boolean => !existsSync(path);
   const controlMissing = isMissing(kubeconfig);

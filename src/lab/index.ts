@@ -1,5 +1,14 @@
 /** A lab: a whole cluster on one machine, its nodes made of namespaces. */
-export { checkLabName, defaultConfig, LabError, machineNamed, nodeNames, type LabConfig } from './config.ts';
+export {
+  checkLabName,
+  defaultConfig,
+  LabError,
+  machineNamed,
+  nodeNames,
+  outsideAddress,
+  type LabConfig,
+} from './config.ts';
+export { parseConfigFile } from './config-file.ts';
 export { createLab, type Lab, type MachineStatus } from './lab.ts';
 export { labNames, readLabFile, requireLabFile } from './lab-file.ts';
 export { imageFolder, labPlaces, machinePlaces } from './places.ts';

@@ -2,13 +2,14 @@ import { existsSync } from 'node:fs';
 import { readFile, rm, rmdir } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Exec } from '../kernel/exec.ts';
+import { agreeConfig } from './agree-config.ts';
 import { applyPlan } from './apply.ts';
-import { checkConfig, defaultConfig, LabError, machineNamed, machinesOf, nextNode } from './config.ts';
+import { checkConfig, defaultConfig, LabError, machineNamed, machinesOf, nextNode, withoutNode } from './config.ts';
 import type { LabConfig, Machine } from './config.ts';
 import { writeCredentials } from './credentials.ts';
 import { removeImageDoor, writeImageDoorFiles } from './image-door.ts';
 import { readLabFile, requireLabFile, writeLabFile, type LabFile } from './lab-file.ts';
-import { withLabLock } from './lock.ts';
+import { withLabLock, withRangesLock } from './lock.ts';
 import { makeSharedFolders, writeMachineFiles } from './machine-files.ts';
 import { firstProcess, observeLab, readHostFacts, type ObservedLab } from './observed.ts';
 import { labPlaces, machinePlaces } from './places.ts';
@@ -85,19 +86,25 @@ class NamespaceLab implements Lab {
   up(wanted: Partial<LabConfig>, check: (config: LabConfig) => Promise<void>): Promise<LabStart> {
     return this.#locked(async () => {
       const file = await readLabFile(this.#name);
-      const config = mergeConfig(this.#name, file, wanted);
       const host = await readHostFacts();
       const observed = await observeLab(this.#name, host);
+      const agree = async (): Promise<LabConfig> => {
+        const config = await agreeConfig(this.#name, file, wanted, this.#options.exec);
+        if (observed.switch !== 'whole') await this.#stage('checks', () => check(config));
+        if (!isDeepStrictEqual(file?.config, config)) await this.#writeLabFile(file, config);
+        return config;
+      };
+      // Two new labs at once must not find the same ranges free.
+      const config = await (file === undefined ? withRangesLock(agree) : agree());
       const plan = planUp(config, observed);
       if (plan.length === 0 && isDeepStrictEqual(file?.config, config)) return { config, started: [] };
-      if (observed.switch !== 'whole') await this.#stage('checks', () => check(config));
       await this.#write(file, config, host);
       return this.#start(plan, config, host);
     });
   }
 
   async dryRun(wanted: Partial<LabConfig>): Promise<string> {
-    const config = mergeConfig(this.#name, await readLabFile(this.#name), wanted);
+    const config = await agreeConfig(this.#name, await readLabFile(this.#name), wanted, this.#options.exec);
     const host = await readHostFacts();
     return renderPlan(planUp(config, await observeLab(this.#name, host)), config, host);
   }
@@ -183,10 +190,7 @@ class NamespaceLab implements Lab {
       const file = await requireLabFile(this.#name);
       if (machineNamed(file.config, name).role !== 'node') throw new LabError(`${name} is not a node`);
       await this.#removeMachine(file.config, name, true);
-      await writeLabFile({
-        ...file,
-        config: { ...file.config, nodes: file.config.nodes.filter((each) => each !== name) },
-      });
+      await writeLabFile({ ...file, config: withoutNode(file.config, name) });
       const { folder } = machinePlaces(this.#name, name);
       await refuseMountsBelow(folder);
       await rm(folder, { recursive: true, force: true });
@@ -211,11 +215,8 @@ class NamespaceLab implements Lab {
 
   /** lab.json first: whatever is made after it, `down` finds. */
   async #write(file: LabFile | undefined, config: LabConfig, host: HostFacts): Promise<void> {
-    await makeSharedFolders();
     const { program, servicesOf } = this.#options;
-    const madeNetnsMount =
-      file?.madeNetnsMount ?? !(await readFile('/proc/self/mountinfo', 'utf8')).includes(' /run/netns ');
-    await writeLabFile({ config, program, madeNetnsMount });
+    await this.#writeLabFile(file, config);
     await this.#stage('certificates and files', () =>
       Promise.all([
         writeCredentials(config),
@@ -223,6 +224,13 @@ class NamespaceLab implements Lab {
         ...machinesOf(config).map((machine) => writeMachineFiles(config, machine, host, servicesOf)),
       ]),
     );
+  }
+
+  async #writeLabFile(file: LabFile | undefined, config: LabConfig): Promise<void> {
+    await makeSharedFolders();
+    const madeNetnsMount =
+      file?.madeNetnsMount ?? !(await readFile('/proc/self/mountinfo', 'utf8')).includes(' /run/netns ');
+    await writeLabFile({ config, program: this.#options.program, madeNetnsMount });
   }
 
   async #start(plan: LabPlan, config: LabConfig, host: HostFacts): Promise<LabStart> {
@@ -260,21 +268,6 @@ async function rmdirIfMounted(exec: Exec): Promise<void> {
   if (mounts.includes(' /run/netns/')) return;
   if (mounts.includes(' /run/netns ')) await exec.run({ argv: ['umount', '/run/netns'] });
   await rmdir('/run/netns');
-}
-
-/** What exists wins; a person may only add nodes to it. */
-function mergeConfig(name: string, file: LabFile | undefined, wanted: Partial<LabConfig>): LabConfig {
-  if (file === undefined) return checkConfig({ ...defaultConfig, nodes: [], ...wanted, name });
-  const { config } = file;
-  for (const field of ['nodeCIDR', 'podCIDR', 'serviceCIDR'] as const)
-    if (wanted[field] !== undefined && wanted[field] !== config[field])
-      throw new LabError(
-        `lab ${name} has ${field} ${config[field]}: podwire down first, then up with ${wanted[field]}`,
-      );
-  const dropped = wanted.nodes === undefined ? [] : config.nodes.filter((node) => !wanted.nodes?.includes(node));
-  if (dropped.length > 0)
-    throw new LabError(`lab ${name} has more nodes than that: podwire node rm ${dropped.join(' ')} --name ${name}`);
-  return checkConfig({ ...config, ...wanted, nodes: wanted.nodes ?? config.nodes, name });
 }
 
 /** Removing a folder must never reach through a mount. */

@@ -30,6 +30,9 @@ export async function writeMachineFiles(
       writeWhole(join(places.services, name, 'run'), serviceRun(name, argv), 0o755),
       writeWhole(join(places.services, name, 'log', 'run'), serviceLogRun(name), 0o755),
     ]),
+    ...services.flatMap(({ files = {} }) =>
+      Object.entries(files).map(([path, text]) => writeWhole(join(places.lib, path), text, 0o755)),
+    ),
   ]);
 }
 

@@ -22,7 +22,13 @@ function observed(state: ObservedLab['switch'], machines: Record<string, Machine
   };
 }
 
-const running = { 'image-door': 'running', 'control-plane': 'running', node1: 'running', node2: 'running' } as const;
+const running = {
+  'image-door': 'running',
+  'control-plane': 'running',
+  node1: 'running',
+  node2: 'running',
+  outside: 'running',
+} as const;
 
 /** `kind machine,machine: reason` */
 const told = (plan: LabPlan): string[] =>
@@ -66,7 +72,7 @@ test('without its switch no machine can go on: all are ended and started anew', 
     'remove-switch : it is incomplete',
     'make-switch : there is none',
     'start-image-door : not running',
-    'start-machines control-plane,node1,node2: not running',
+    'start-machines control-plane,node1,node2,outside: not running',
   ]);
 });
 

@@ -2,7 +2,15 @@
  * The scripts that make a lab in the kernel. They are what a dry run shows and what `/bin/sh -eu` runs: a machine is put
  * together inside namespaces of its own, step by step, and one process a step from here would cost more than the steps.
  */
-import { hostAddress, withPrefix, type LabConfig, type Machine } from './config.ts';
+import {
+  hostAddress,
+  outsideAddress,
+  outsideGateway,
+  outsideRange,
+  withPrefix,
+  type LabConfig,
+  type Machine,
+} from './config.ts';
 import { imageFolder, inside, kernelNames, machinePlaces } from './places.ts';
 import { quote, withInput, words } from './shell.ts';
 
@@ -100,10 +108,16 @@ function network(config: LabConfig, machine: Machine): string {
       'link set lo up',
       `address add ${withPrefix(config, machine.address)} dev eth0`,
       'link set eth0 up',
-      `route add default via ${hostAddress(config)}`,
+      ...routes(config, machine),
     ]),
-    'echo 1 > /proc/sys/net/ipv4/ip_forward',
+    ...(machine.role === 'outside' ? [] : ['echo 1 > /proc/sys/net/ipv4/ip_forward']),
   ].join('\n');
+}
+
+/** The outside answers for its own range, and knows nobody beyond the switch: what is not masqueraded gets no answer. */
+function routes(config: LabConfig, { role }: Machine): string[] {
+  if (role === 'outside') return [`address add ${outsideAddress}/32 dev lo`];
+  return [`route add default via ${hostAddress(config)}`, `route add ${outsideRange} via ${outsideGateway(config)}`];
 }
 
 /** The same at every start: others remember it for half a minute, and would speak to a machine that is no more. */

@@ -1,5 +1,5 @@
 /** What runs in which machine. */
-import { apiPort, clusterDomain, kubeletPort, type LabConfig, type Machine } from './config.ts';
+import { apiPort, clusterDomain, kubeletPort, type LabConfig, type Machine, type NodeSettings } from './config.ts';
 import { imageDoorSocket } from './image-door.ts';
 import { inside } from './places.ts';
 
@@ -13,17 +13,37 @@ export interface Program {
 export interface ServiceSpec {
   readonly name: string;
   readonly argv: readonly string[];
+  /** Executable files below the machine's /var/lib, by their path there. */
+  readonly files?: Readonly<Record<string, string>>;
 }
+
+const echoFolder = 'podwire/echo';
 
 /** The services of a machine; a lab for tests puts others in their place. */
 export type ServicesOf = (machine: Machine, config: LabConfig) => readonly ServiceSpec[];
 
 export function podwireServices(program: Program): ServicesOf {
-  return (machine, config) =>
-    machine.role === 'control-plane'
-      ? [{ name: 'control-plane', argv: controlPlaneArgv(program, machine, config) }]
-      : [{ name: 'agent', argv: agentArgv(program, machine, config) }];
+  return (machine, config) => {
+    switch (machine.role) {
+      case 'control-plane':
+        return [{ name: 'control-plane', argv: controlPlaneArgv(program, machine, config) }];
+      case 'node':
+        return [{ name: 'agent', argv: agentArgv(program, machine, config) }];
+      case 'outside':
+        return [echoService];
+    }
+  };
 }
+
+/** Tells each caller the address that it came with. */
+const echoService: ServiceSpec = {
+  name: 'echo',
+  // With one address family, or IPv4 callers would be told as ::ffff:…
+  argv: ['busybox', 'httpd', '-f', '-p', '0.0.0.0:80', '-h', `/var/lib/${echoFolder}`],
+  files: {
+    [`${echoFolder}/cgi-bin/index.cgi`]: `#!/bin/sh\nprintf 'Content-Type: text/plain\\r\\n\\r\\n%s\\n' "$REMOTE_ADDR"\n`,
+  },
+};
 
 function controlPlaneArgv(program: Program, machine: Machine, config: LabConfig): string[] {
   return [
@@ -56,5 +76,15 @@ function agentArgv(program: Program, machine: Machine, config: LabConfig): strin
     `--image-dir=${inside.images}`,
     `--image-door=${imageDoorSocket(config.name)}`,
     `--log-dir=${inside.podLogs}`,
+    ...settingsArgv(config.nodeSettings?.[machine.name]),
+  ];
+}
+
+function settingsArgv({ labels = {}, taints = [] }: NodeSettings = {}): string[] {
+  const pairs = Object.entries(labels).map(([key, value]) => `${key}=${value}`);
+  const marks = taints.map(({ key, value = '', effect }) => `${key}=${value}:${effect}`);
+  return [
+    ...(pairs.length === 0 ? [] : [`--node-labels=${pairs.join(',')}`]),
+    ...(marks.length === 0 ? [] : [`--register-with-taints=${marks.join(',')}`]),
   ];
 }

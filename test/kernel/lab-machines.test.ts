@@ -109,7 +109,7 @@ describe('a lab of placeholders', { skip: process.getuid?.() !== 0 && 'needs roo
 
   test('up starts every machine, and the host reaches each', async () => {
     const { started } = await open().up(wanted, noCheck);
-    assert.deepEqual(started, ['control-plane', 'node1', 'node2']);
+    assert.deepEqual(started, ['control-plane', 'node1', 'node2', 'outside']);
     assert.equal(await page('10.244.99.2', 'hostname'), 'control-plane\n');
     assert.equal(await page('10.244.99.12', 'hostname'), 'node2\n');
   });
@@ -164,7 +164,7 @@ describe('a lab of placeholders', { skip: process.getuid?.() !== 0 && 'needs roo
     assert.equal(await page('10.244.99.13', 'hostname'), 'node3\n');
     await open().removeNode('node3');
     assert.equal(existsSync(machinePlaces(name, 'node3').folder), false);
-    assert.equal((await open().status())?.machines.length, 3);
+    assert.equal((await open().status())?.machines.length, 4);
   });
 
   test('stop leaves nothing in the kernel, and up brings the same disks and certificates back', async () => {
@@ -186,7 +186,7 @@ describe('a lab of placeholders', { skip: process.getuid?.() !== 0 && 'needs roo
         recursive: true,
       },
     );
-    assert.deepEqual((await open().up({}, noCheck)).started, ['control-plane', 'node1', 'node2']);
+    assert.deepEqual((await open().up({}, noCheck)).started, ['control-plane', 'node1', 'node2', 'outside']);
     assert.equal(await page('10.244.99.11', 'hostname'), 'node1\n');
   });
 

@@ -24,12 +24,12 @@ export const statusCommand: CommandModule<object, { name: string }> = {
       role,
       address,
       state === 'absent' ? 'stopped' : state,
-      role === 'node' ? (conditions.get(machine) ?? 'unknown') : (conditions.get('') ?? 'unknown'),
+      role === 'outside' ? '-' : (conditions.get(role === 'node' ? machine : '') ?? 'unknown'),
       pid === undefined ? '-' : String(pid),
     ]);
     console.log(table([['MACHINE', 'ROLE', 'ADDRESS', 'STATE', 'CLUSTER', 'PID'], ...rows]));
     const isFine = rows.every(
-      ([, , , state, condition]) => state === 'running' && /^(Ready|answers)/.test(condition ?? ''),
+      ([, , , state, condition]) => state === 'running' && /^(Ready|answers|-)/.test(condition ?? ''),
     );
     if (!isFine) process.exitCode = 1;
   },

@@ -1,5 +1,6 @@
+import { readFile } from 'node:fs/promises';
 import type { CommandModule } from 'yargs';
-import { defaultConfig, nodeNames, type LabConfig } from '../../lab/index.ts';
+import { defaultConfig, LabError, nodeNames, parseConfigFile, type LabConfig } from '../../lab/index.ts';
 import { adminClient } from '../client.ts';
 import { nameOption, openLab } from '../lab-options.ts';
 import { checkHost } from '../host-checks.ts';
@@ -8,7 +9,8 @@ import { importBusybox } from '../images.ts';
 import { waitUntilReady } from '../wait-until-ready.ts';
 
 interface UpArguments {
-  readonly name: string;
+  readonly name?: string | undefined;
+  readonly config?: string | undefined;
   readonly nodes?: number | undefined;
   readonly 'node-cidr'?: string | undefined;
   readonly 'pod-cidr'?: string | undefined;
@@ -24,11 +26,24 @@ export const upCommand: CommandModule<object, UpArguments> = {
   describe: 'make the lab, or repair what is missing of it, and wait until its nodes are Ready',
   builder: (cli) =>
     cli.options({
-      ...nameOption,
+      name: { ...nameOption.name, default: undefined, describe: `which lab (${defaultConfig.name})` },
+      config: {
+        type: 'string',
+        requiresArg: true,
+        describe: 'a file that says what the lab is (docs/lab.md); flags win',
+      },
       nodes: { type: 'number', requiresArg: true, describe: `how many nodes (a new lab has ${defaultNodes})` },
-      'node-cidr': { type: 'string', requiresArg: true, describe: `the switch (${defaultConfig.nodeCIDR})` },
-      'pod-cidr': { type: 'string', requiresArg: true, describe: `pods (${defaultConfig.podCIDR})` },
-      'service-cidr': { type: 'string', requiresArg: true, describe: `Services (${defaultConfig.serviceCIDR})` },
+      'node-cidr': {
+        type: 'string',
+        requiresArg: true,
+        describe: `the switch (${defaultConfig.nodeCIDR}, or what is free)`,
+      },
+      'pod-cidr': { type: 'string', requiresArg: true, describe: `pods (${defaultConfig.podCIDR}, or what is free)` },
+      'service-cidr': {
+        type: 'string',
+        requiresArg: true,
+        describe: `Services (${defaultConfig.serviceCIDR}, or what is free)`,
+      },
       'insecure-registry': {
         type: 'string',
         array: true,
@@ -38,8 +53,9 @@ export const upCommand: CommandModule<object, UpArguments> = {
     }),
   handler: async (argv) => {
     const stages = createStages((line) => console.log(line));
-    const { lab, exec } = openLab(argv.name, (stage, ms) => stages.done(stage, ms));
-    const wanted = wantedConfig(argv);
+    const wanted = await wantedConfig(argv);
+    const { name = defaultConfig.name } = wanted;
+    const { lab, exec } = openLab(name, (stage, ms) => stages.done(stage, ms));
     const known = (await lab.status())?.config;
     if (argv['dry-run']) {
       process.stdout.write(await lab.dryRun(known === undefined ? withNodes(wanted) : wanted));
@@ -50,19 +66,36 @@ export const upCommand: CommandModule<object, UpArguments> = {
     const result = await lab.up(known === undefined ? withNodes(wanted) : wanted, (config) => checkHost(exec, config));
     const { started, config } = result;
     if (await images) stages.mark('busybox image');
-    await waitUntilReady({ lab, config, client: await adminClient(argv.name), stages, started, since });
+    await waitUntilReady({ lab, config, client: await adminClient(name), stages, started, since });
     printNext(config, started, stages);
   },
 };
 
-function wantedConfig(argv: UpArguments): Partial<LabConfig> {
-  return {
+/** What the file says, and what the flags say on top of it. */
+async function wantedConfig(argv: UpArguments): Promise<Partial<LabConfig>> {
+  const flags: Partial<LabConfig> = {
+    ...(argv.name === undefined ? {} : { name: argv.name }),
     ...(argv.nodes === undefined ? {} : { nodes: nodeNames(argv.nodes) }),
     ...(argv['node-cidr'] === undefined ? {} : { nodeCIDR: argv['node-cidr'] }),
     ...(argv['pod-cidr'] === undefined ? {} : { podCIDR: argv['pod-cidr'] }),
     ...(argv['service-cidr'] === undefined ? {} : { serviceCIDR: argv['service-cidr'] }),
     ...(argv['insecure-registry'] === undefined ? {} : { insecureRegistries: argv['insecure-registry'] }),
   };
+  const wanted = { ...(argv.config === undefined ? {} : await readConfig(argv.config)), ...flags };
+  if (wanted.nodeSettings === undefined || wanted.nodes === undefined) return wanted;
+  const { nodes } = wanted;
+  const kept = Object.entries(wanted.nodeSettings).filter(([node]) => nodes.includes(node));
+  return { ...wanted, nodeSettings: Object.fromEntries(kept) };
+}
+
+async function readConfig(path: string): Promise<Partial<LabConfig>> {
+  try {
+    return parseConfigFile(path, await readFile(path, 'utf8'));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT')
+      throw new LabError(`--config ${path}: there is no such file`);
+    throw error;
+  }
 }
 
 function withNodes(wanted: Partial<LabConfig>): Partial<LabConfig> {

@@ -10,6 +10,9 @@ echo 1 > /sys/fs/cgroup/podwire/podwire/node1/cgroup.kill
 # end-machine node2: the lab ends
 echo 1 > /sys/fs/cgroup/podwire/podwire/node2/cgroup.kill
 
+# end-machine outside: the lab ends
+echo 1 > /sys/fs/cgroup/podwire/podwire/outside/cgroup.kill
+
 # clear-machine image-door: the lab ends
 find /sys/fs/cgroup/podwire/podwire/image-door -depth -type d -exec rmdir {} +
 
@@ -21,6 +24,9 @@ find /sys/fs/cgroup/podwire/podwire/node1 -depth -type d -exec rmdir {} +
 
 # clear-machine node2: the lab ends
 find /sys/fs/cgroup/podwire/podwire/node2 -depth -type d -exec rmdir {} +
+
+# clear-machine outside: the lab ends
+find /sys/fs/cgroup/podwire/podwire/outside -depth -type d -exec rmdir {} +
 
 # remove-switch: the lab ends
 ip -force -batch - <<'END'

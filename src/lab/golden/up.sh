@@ -35,9 +35,12 @@ mkdir -p /sys/fs/cgroup/podwire/podwire/node1
 start /sys/fs/cgroup/podwire/podwire/node1 /var/lib/podwire/labs/podwire/machines/node1/boot & boot1=$!
 mkdir -p /sys/fs/cgroup/podwire/podwire/node2
 start /sys/fs/cgroup/podwire/podwire/node2 /var/lib/podwire/labs/podwire/machines/node2/boot & boot2=$!
+mkdir -p /sys/fs/cgroup/podwire/podwire/outside
+start /sys/fs/cgroup/podwire/podwire/outside /var/lib/podwire/labs/podwire/machines/outside/boot & boot3=$!
 wait $boot0
 wait $boot1
 wait $boot2
+wait $boot3
 
 # the boot script of control-plane:
 #   # control-plane of lab podwire: made by podwire, run inside its net, mount, uts, ipc and cgroup namespaces
@@ -50,6 +53,7 @@ wait $boot2
 #   address add 10.44.0.2/24 dev eth0
 #   link set eth0 up
 #   route add default via 10.44.0.1
+#   route add 203.0.113.0/24 via 10.44.0.3
 #   END
 #   echo 1 > /proc/sys/net/ipv4/ip_forward
 #
@@ -88,6 +92,7 @@ wait $boot2
 #   address add 10.44.0.11/24 dev eth0
 #   link set eth0 up
 #   route add default via 10.44.0.1
+#   route add 203.0.113.0/24 via 10.44.0.3
 #   END
 #   echo 1 > /proc/sys/net/ipv4/ip_forward
 #
@@ -126,6 +131,7 @@ wait $boot2
 #   address add 10.44.0.12/24 dev eth0
 #   link set eth0 up
 #   route add default via 10.44.0.1
+#   route add 203.0.113.0/24 via 10.44.0.3
 #   END
 #   echo 1 > /proc/sys/net/ipv4/ip_forward
 #
@@ -152,3 +158,40 @@ wait $boot2
 #   /var/lib/podwire/labs/podwire/machines/node2/log /var/log none bind 0 0
 #   /var/lib/podwire/images /var/lib/podwire/labs/podwire/machines/node2/lib/podwire/images none bind 0 0
 #   /var/lib/podwire/labs/podwire/machines/node2/lib /var/lib none rbind 0 0
+
+# the boot script of outside:
+#   # outside of lab podwire: made by podwire, run inside its net, mount, uts, ipc and cgroup namespaces
+#
+#   echo outside > /proc/sys/kernel/hostname
+#   nsenter --net=/run/netns/podwire-switch ip link add outside up master switch type veth peer name eth0 address 02:70:0a:2c:00:03 netns $$
+#   umount -R /run/netns # this copy would keep the switches of other labs alive
+#   ip -batch - <<'END'
+#   link set lo up
+#   address add 10.44.0.3/24 dev eth0
+#   link set eth0 up
+#   address add 203.0.113.1/32 dev lo
+#   END
+#
+#   mount --all --fstab /var/lib/podwire/labs/podwire/machines/outside/fstab
+#   mount --make-rshared /
+#   mkdir /sys/fs/cgroup/init /sys/fs/cgroup/system
+#   echo $$ > /sys/fs/cgroup/init/cgroup.procs
+#   for group in /sys/fs/cgroup; do
+#     read -r controllers < $group/cgroup.controllers || controllers=
+#     for controller in $controllers; do { echo "+$controller" > $group/cgroup.subtree_control; } 2> /dev/null || true; done
+#   done
+#   mkdir -p /run/netns /run/lock /run/podwire
+#   cp -R -p /var/lib/podwire/machine/service /run/service
+#   mkdir -p /run/systemd/resolve; cp /var/lib/podwire/machine/etc/resolv.conf /run/systemd/resolve/stub-resolv.conf
+#
+#   setsid unshare --pid --fork --kill-child --mount-proc --propagation unchanged \
+#     env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 s6-svscan /run/service \
+#     < /dev/null > /var/log/podwire/console.log 2>&1 &
+# and its fstab:
+#   podwire-sys /sys sysfs defaults 0 0
+#   podwire-cgroup /sys/fs/cgroup cgroup2 defaults 0 0
+#   podwire-run /run tmpfs mode=755,nosuid,nodev 0 0
+#   /var/lib/podwire/labs/podwire/machines/outside/lib/podwire/machine/etc/hosts /etc/hosts none bind 0 0
+#   /var/lib/podwire/labs/podwire/machines/outside/log /var/log none bind 0 0
+#   /var/lib/podwire/images /var/lib/podwire/labs/podwire/machines/outside/lib/podwire/images none bind 0 0
+#   /var/lib/podwire/labs/podwire/machines/outside/lib /var/lib none rbind 0 0
