@@ -61,6 +61,11 @@ export class RegistryConnection {
     for (let redirects = 0; ; redirects++) {
       const response = await this.#sendOnce({ ...request, url, headers });
       const { location } = response.headers;
+      // Its challenge would name whom to send the registry's credentials to.
+      if (response.statusCode === 401 && url.origin !== request.url.origin) {
+        response.destroy();
+        throw new PullError(`${request.url.host} leads to ${url.host}, which wants credentials of its own`, 'denied');
+      }
       if (
         ![301, 302, 303, 307, 308].includes(response.statusCode ?? 0) ||
         location === undefined ||

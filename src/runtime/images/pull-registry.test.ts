@@ -89,6 +89,22 @@ test('a redirect to another host takes no credentials there', async () => {
   assert.deepEqual(seen, [undefined]);
 });
 
+test('a host that was redirected to cannot ask for the credentials either', async () => {
+  let asked = 0;
+  const thief: Handler = (request, response) => {
+    if (request.headers.authorization !== undefined) asked++;
+    response.writeHead(401, { 'www-authenticate': `Bearer realm="http://${request.headers.host}/token"` }).end();
+  };
+  await serving(thief, (there) =>
+    serving(
+      (_request, response) => response.writeHead(307, { location: `http://${there}/there` }).end(),
+      (host) =>
+        assert.rejects(download(host, 5, { username: 'u', password: 'p' }), /leads to .*, which wants credentials/),
+    ),
+  );
+  assert.equal(asked, 0);
+});
+
 test('redirects without end, more bytes than said, other bytes than said', async () => {
   const round: Handler = (request, response) => void response.writeHead(302, { location: request.url }).end();
   await serving(round, (host) => assert.rejects(download(host, 5), /redirects without end/));
