@@ -27,7 +27,8 @@ export async function dumpLab(name: string, folder: string): Promise<number> {
   const { lab, exec } = openLab(name);
   const status = await lab.status();
   if (status === undefined) throw new LabError(`there is no lab ${name}`);
-  await mkdir(folder, { recursive: true });
+  // Logs and the environment of pods are nobody else's business.
+  await mkdir(folder, { recursive: true, mode: 0o700 });
   await writeFile(join(folder, 'status.json'), JSON.stringify(status, undefined, 2));
   const { kubeconfig } = labPlaces(name);
   const cluster = Object.entries(inCluster).map(([file, args]) =>
