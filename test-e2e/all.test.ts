@@ -7,6 +7,7 @@ import { after, afterEach, before, describe, test, type TestContext } from 'node
 import type { Pod } from '../src/api/types.gen.ts';
 import { eventually, Lab, run } from './lab.ts';
 import { machineState } from './machine-state.ts';
+import { interferenceStories } from './stories/interference.ts';
 import { kubectlStories } from './stories/kubectl.ts';
 import { leftoverStories } from './stories/leftovers.ts';
 import { lifeStories } from './stories/lives.ts';
@@ -47,6 +48,7 @@ describe('a lab of three nodes', { concurrency: 1 }, () => {
   kubectlStories(lab);
   lifeStories(lab);
   rollingStories(lab);
+  interferenceStories(lab);
   leftoverStories(lab);
 
   test('stop keeps everything, and up brings the same cluster back', async () => {

@@ -101,6 +101,11 @@ export class Lab {
     return run([join(ROOT, 'scripts/podwire'), 'node', 'exec', '--name', this.name, node, '--', ...argv], options);
   }
 
+  /** What the agent of a node (or the control plane) has said. */
+  async nodeLogs(machine: string): Promise<Outcome> {
+    return run([join(ROOT, 'scripts/podwire'), 'node', 'logs', '--name', this.name, machine]);
+  }
+
   /** Everything one needs to see why a story failed. */
   async dump(): Promise<string> {
     const parts: string[] = [];
