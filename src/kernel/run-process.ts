@@ -15,7 +15,7 @@ const pipeGraceMs = 250;
 
 /** How a program's descriptors are set up by {@link spawnProgram}. */
 export interface SpawnOptions {
-  readonly stdio: readonly ('ignore' | 'pipe' | 'inherit' | number)[];
+  readonly stdio: readonly ('ignore' | 'pipe' | 'inherit' | 'ipc' | number)[];
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   /** Own session and process group: it outlives a Ctrl-C given to us. */
