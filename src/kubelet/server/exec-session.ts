@@ -50,7 +50,7 @@ function copyIn(socket: WebSocket, session: ExecSession): void {
 }
 
 /** Pings; a client that answers none of two is cut off. */
-function keepAlive(socket: WebSocket): void {
+export function keepAlive(socket: WebSocket): void {
   let isAlive = true;
   socket.on('pong', () => (isAlive = true));
   const timer = setInterval(() => {

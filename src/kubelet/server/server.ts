@@ -1,4 +1,4 @@
-/** The node's HTTPS API: logs, exec, pods, health. */
+/** The node's HTTPS API: logs, exec, port-forward, pods, health. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { Duplex } from 'node:stream';
@@ -11,6 +11,7 @@ import { HttpError } from './errors.ts';
 import { createExecHandler, type ExecHandler } from './exec.ts';
 import { createContainerFinder, type ContainerPath } from './find-container.ts';
 import { serveLogs, type LogsOptions } from './logs.ts';
+import { createPortForwardHandler, type PortForwardHandler } from './port-forward.ts';
 
 export interface KubeletServerOptions {
   readonly port: number;
@@ -26,6 +27,7 @@ export interface KubeletServerOptions {
 
 interface Target {
   readonly route: string;
+  readonly parts: readonly string[];
   readonly path: ContainerPath | undefined;
   readonly query: URLSearchParams;
 }
@@ -40,7 +42,7 @@ function targetOf(request: IncomingMessage): Target {
     const [route = '', ...rest] = pathname.split('/').slice(1).map(decodeURIComponent);
     const [namespace, pod, container] = rest;
     const complete = rest.length === 3 && namespace !== undefined && pod !== undefined && container !== undefined;
-    return { route, path: complete ? { namespace, pod, container } : undefined, query: searchParams };
+    return { route, parts: rest, path: complete ? { namespace, pod, container } : undefined, query: searchParams };
   } catch {
     throw new HttpError(400, 'the URL cannot be read');
   }
@@ -54,6 +56,7 @@ class KubeletServer {
   readonly #options: KubeletServerOptions;
   readonly #logs: LogsOptions;
   readonly #exec: ExecHandler;
+  readonly #portForward: PortForwardHandler;
   readonly server: Server;
 
   constructor(options: KubeletServerOptions) {
@@ -61,6 +64,7 @@ class KubeletServer {
     const { tls, runtime, pods, logger } = options;
     const finder = createContainerFinder(pods, runtime);
     this.#exec = createExecHandler({ runtime, finder, logger });
+    this.#portForward = createPortForwardHandler({ runtime, pods, logger });
     const listeners = new Map<string, Set<() => void>>();
     runtime.onEvent(({ id }) => listeners.get(id)?.forEach((wake) => wake()));
     const onContainerChange = (id: string, wake: () => void): (() => void) => {
@@ -89,6 +93,7 @@ class KubeletServer {
 
   close(): void {
     this.#exec.close();
+    this.#portForward.close();
     this.server.close();
     this.server.closeAllConnections();
   }
@@ -123,9 +128,7 @@ class KubeletServer {
     socket.on('error', () => socket.destroy());
     try {
       authorize(callerOf(request.socket as TLSSocket));
-      const { route, path, query } = targetOf(request);
-      if (route !== 'exec' || path === undefined) throw new HttpError(404, '404 page not found');
-      await this.#exec.upgrade(path, query, request, socket, head);
+      await this.#serveUpgrade(targetOf(request), request, socket, head);
     } catch (error) {
       this.#fail(error, (code, text) => {
         const length = Buffer.byteLength(text);
@@ -134,6 +137,15 @@ class KubeletServer {
         );
       });
     }
+  }
+
+  #serveUpgrade(target: Target, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const { route, parts, path, query } = target;
+    const [namespace, pod] = parts;
+    if (route === 'exec' && path !== undefined) return this.#exec.upgrade(path, query, request, socket, head);
+    if (route === 'portForward' && namespace !== undefined && pod !== undefined && parts.length === 2)
+      return this.#portForward.upgrade({ namespace, pod }, request, socket, head);
+    throw new HttpError(404, '404 page not found');
   }
 
   #fail(error: unknown, answer: (code: number, text: string) => void): void {
