@@ -61,7 +61,8 @@ const pod = (name: string): Pod => ({
         ...(image.includes('pause') ? {} : { command: ['sleep', '1000000'] }),
       },
     ],
-    terminationGracePeriodSeconds: 30,
+    // Only pause ends at TERM; a shell as process 1 would wait for its KILL.
+    terminationGracePeriodSeconds: image.includes('pause') ? 30 : 0,
   },
 });
 
