@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -52,12 +52,25 @@ test('the journal gives back what was put, and drops files cut short', (t) => {
   first.put(record);
   first.put({ ...record, id: 'c', state: 'created' });
   first.remove('c');
+  first.put({ ...record, id: 'f', state: 'created' });
+  const [older = ''] = readdirSync(folder).filter((name) => name.startsWith('f'));
+  const text = readFileSync(join(folder, older));
+  first.put({ ...record, id: 'f', state: 'running' });
+  assert.equal(readdirSync(folder).length, 2, 'one file a record');
+  writeFileSync(join(folder, older), text); // killed before the older version was removed
+  writeFileSync(join(folder, 'f.3.json'), '{"id":'); // and the machine ended while a newer one was written
+  writeFileSync(join(folder, 'g.json'), JSON.stringify({ ...record, id: 'g' }));
   writeFileSync(join(folder, 'd.json'), '{"id":');
   writeFileSync(join(folder, 'e.json.new'), '{}');
   const second = new Journal<ContainerRecord>(folder);
   second.load();
-  assert.deepEqual(second.all(), [record]);
-  assert.deepEqual(readdirSync(folder), [`${record.id}.json`]);
+  assert.deepEqual(
+    second.all().toSorted((a, b) => a.id.localeCompare(b.id)),
+    [record, { ...record, id: 'f' }, { ...record, id: 'g' }].toSorted((a, b) => a.id.localeCompare(b.id)),
+  );
+  assert.deepEqual(readdirSync(folder).sort(), [`${record.id}.1.json`, 'f.2.json', 'g.json'].sort());
+  second.put({ ...record, id: 'g', state: 'exited' });
+  assert.ok(!readdirSync(folder).includes('g.json'), 'a new version takes the place of the old one');
 });
 
 test('an exit file is a number', (t) => {
