@@ -11,6 +11,7 @@ import { interferenceStories } from './stories/interference.ts';
 import { kubectlStories } from './stories/kubectl.ts';
 import { leftoverStories } from './stories/leftovers.ts';
 import { lifeStories } from './stories/lives.ts';
+import { outsideStories } from './stories/outside.ts';
 import { packetStories } from './stories/packets.ts';
 import { rollingStories } from './stories/rolling.ts';
 import { udpStories } from './stories/udp.ts';
@@ -44,6 +45,7 @@ describe('a lab of three nodes', { concurrency: 1 }, () => {
   });
 
   packetStories(lab);
+  outsideStories(lab);
   udpStories(lab);
   kubectlStories(lab);
   lifeStories(lab);
