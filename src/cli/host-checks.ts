@@ -28,7 +28,8 @@ export async function checkHost(exec: Exec, config: LabConfig): Promise<void> {
     programs,
     ranges: { 'node-cidr': config.nodeCIDR, 'pod-cidr': config.podCIDR, 'service-cidr': config.serviceCIDR },
     ownLink: `pw-${config.name}`,
-    inotifyInstances: 8 * (config.nodes.length + 1),
+    // An agent has one, for its folder of static pods; the host's own programs have a few as well.
+    inotifyInstances: 2 * config.nodes.length + 16,
   });
   if (problems.length === 0) return;
   const lines = problems.map(({ what, remedy }) => `  - ${what}: ${remedy}`);

@@ -6,6 +6,7 @@ import { LabError, machinePlaces, waitForNodes, type Lab, type LabConfig } from 
 import type { Stages } from './stages.ts';
 
 const limitMs = 60_000;
+const limitPerNodeMs = 2_000;
 const lookMs = 500;
 
 export interface ReadyOptions {
@@ -29,7 +30,8 @@ export async function waitUntilReady(options: ReadyOptions): Promise<void> {
     if (dead !== undefined) wait.abort();
   };
   const timer = setInterval(() => void look().catch(() => undefined), lookMs);
-  const limit = setTimeout(() => wait.abort(), limitMs);
+  const allMs = limitMs + limitPerNodeMs * config.nodes.length;
+  const limit = setTimeout(() => wait.abort(), allMs);
   try {
     const missing = await waitForNodes(client, config.nodes, {
       signal: wait.signal,
@@ -39,7 +41,8 @@ export async function waitUntilReady(options: ReadyOptions): Promise<void> {
       onReady: (node) => stages.mark(`${node} Ready`),
     });
     const blame = dead ?? missing[0];
-    if (blame !== undefined) throw new LabError(await explainMissing(config, blame, dead !== undefined));
+    if (blame !== undefined)
+      throw new LabError(await explainMissing(config, blame, dead === undefined ? allMs : undefined));
   } finally {
     clearInterval(timer);
     clearTimeout(limit);
@@ -47,9 +50,10 @@ export async function waitUntilReady(options: ReadyOptions): Promise<void> {
   }
 }
 
-async function explainMissing(config: LabConfig, machine: string, isDead: boolean): Promise<string> {
+/** `waitedMs` is undefined for a machine that died. */
+async function explainMissing(config: LabConfig, machine: string, waitedMs: number | undefined): Promise<string> {
   const { log } = machinePlaces(config.name, machine);
-  const what = isDead ? `${machine} died` : `${machine} is not Ready after ${limitMs / 1000} s`;
+  const what = waitedMs === undefined ? `${machine} died` : `${machine} is not Ready after ${waitedMs / 1000} s`;
   const tails = await Promise.all([
     tail(join(log, 'podwire', 'agent', 'current')),
     tail(join(machinePlaces(config.name, 'control-plane').log, 'podwire', 'control-plane', 'current')),

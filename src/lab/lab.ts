@@ -42,7 +42,7 @@ export interface LabStatus {
 export interface Lab {
   /**
    * Makes or repairs the lab and returns which machines were started. `check` is called before anything is changed, when
-   * the switch has to be made; what it throws ends the call. A config is needed only for a lab that is not there yet.
+   * the switch has to be made or the lab grows; what it throws ends the call. A config is needed only for a new lab.
    */
   up(wanted: Partial<LabConfig>, check: (config: LabConfig) => Promise<void>): Promise<LabStart>;
   /** What `up` would do to the kernel, as a script. */
@@ -90,7 +90,8 @@ class NamespaceLab implements Lab {
       const observed = await observeLab(this.#name, host);
       const agree = async (): Promise<LabConfig> => {
         const config = await agreeConfig(this.#name, file, wanted, this.#options.exec);
-        if (observed.switch !== 'whole') await this.#stage('checks', () => check(config));
+        const isLarger = config.nodes.length > (file?.config.nodes.length ?? 0);
+        if (observed.switch !== 'whole' || isLarger) await this.#stage('checks', () => check(config));
         if (!isDeepStrictEqual(file?.config, config)) await this.#writeLabFile(file, config);
         return config;
       };

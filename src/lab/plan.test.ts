@@ -6,6 +6,7 @@ import { defaultConfig, nodeNames, type LabConfig } from './config.ts';
 import type { MachineState, ObservedLab } from './observed.ts';
 import { planMachineRemoval, planMachineStart, planRemoval, planUp, renderPlan, type LabPlan } from './plan.ts';
 import { machineNamed } from './config.ts';
+import { bootScript } from './scripts.ts';
 
 const config: LabConfig = { ...defaultConfig, nodes: nodeNames(2) };
 const host = {
@@ -50,6 +51,19 @@ test('a dry run of a new lab of two nodes is this script', () => {
 
 test('a dry run of down is this script', () => {
   matchesGolden('down.sh', renderPlan(planRemoval(observed('whole', running), false), config, host));
+});
+
+test('only in a large lab the machines know each other without asking', () => {
+  const boot = (count: number): string => {
+    const large = { ...defaultConfig, nodes: nodeNames(count) };
+    return bootScript(large, machineNamed(large, 'node1'), host);
+  };
+  assert.ok(!boot(26).includes('neighbour'));
+  const lines = boot(27)
+    .split('\n')
+    .filter((line) => line.includes('neighbour'));
+  assert.equal(lines.length, 28);
+  assert.equal(lines[1], 'neighbour replace 10.44.0.12 lladdr 02:70:0a:2c:00:0c dev eth0 nud permanent');
 });
 
 test('a lab that stands needs nothing', () => {

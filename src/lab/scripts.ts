@@ -4,6 +4,7 @@
  */
 import {
   hostAddress,
+  machinesOf,
   outsideAddress,
   outsideGateway,
   outsideRange,
@@ -21,6 +22,9 @@ export interface HostFacts {
   /** hostname, hosts, resolv.conf: where each really lies; one that the host does not have is left out. */
   readonly etc: Readonly<Record<string, string>>;
 }
+
+/** 28 machines that all know each other are 756 neighbours. */
+const fewMachines = 28;
 
 const path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
@@ -109,6 +113,7 @@ function network(config: LabConfig, machine: Machine): string {
       `address add ${withPrefix(config, machine.address)} dev eth0`,
       'link set eth0 up',
       ...routes(config, machine),
+      ...neighbours(config, machine),
     ]),
     ...(machine.role === 'outside' ? [] : ['echo 1 > /proc/sys/net/ipv4/ip_forward']),
   ].join('\n');
@@ -118,6 +123,18 @@ function network(config: LabConfig, machine: Machine): string {
 function routes(config: LabConfig, { role }: Machine): string[] {
   if (role === 'outside') return [`address add ${outsideAddress}/32 dev lo`];
   return [`route add default via ${hostAddress(config)}`, `route add ${outsideRange} via ${outsideGateway(config)}`];
+}
+
+/**
+ * The kernel keeps at most 1,024 neighbours for all namespaces together (gc_thresh3), which a large lab whose nodes all speak to each
+ * other would exceed; permanent entries do not count (from Linux 5.0 on). In a small one a node that is gone is better noticed.
+ */
+function neighbours(config: LabConfig, machine: Machine): string[] {
+  const machines = machinesOf(config);
+  if (machines.length <= fewMachines) return [];
+  return machines
+    .filter(({ name }) => name !== machine.name)
+    .map((other) => `neighbour replace ${other.address} lladdr ${linkAddress(other)} dev eth0 nud permanent`);
 }
 
 /** The same at every start: others remember it for half a minute, and would speak to a machine that is no more. */
