@@ -12,7 +12,6 @@ import type { DesiredRules } from '../kernel/plan-iptables.ts';
 import { createRuleWriter } from '../kernel/rule-writer.ts';
 import { createDepartures, type DepartureBoard } from './departures.ts';
 import { createFlowKeeper } from './flows.ts';
-import { losesEndpoint } from './lost-endpoints.ts';
 import { loadBalancingTable, serviceKeyOf, type ServicePort } from './model.ts';
 import { ownsChain } from './names.ts';
 import { desiredRules } from './plan-rules.ts';
@@ -127,10 +126,10 @@ export async function startProxy(options: ProxyOptions): Promise<void> {
     objects.services.onChange(({ type, object, previous }) => {
       if (type !== 'updated' || previous === undefined || servicePart(object) !== servicePart(previous)) loop.request();
     }),
-    objects.slices.onChange((change) => loop.request({ urgent: losesEndpoint(change) })),
+    objects.slices.onChange(() => loop.request()),
   ];
   signal.addEventListener('abort', () => stops.forEach((stop) => stop()), { once: true });
-  departures.onRequest(() => loop.request({ urgent: true }));
+  departures.onRequest(() => loop.request());
   loop.request();
   everyInterval(options.auditIntervalMs ?? defaultAuditIntervalMs, signal, audit);
   await loop.settled();
