@@ -1,9 +1,8 @@
 /**
  * The one file that starts programs. Argument arrays only, never a shell; every run has a time limit and an output limit.
  */
-import type { ChildProcess } from 'node:child_process';
-import type { Duplex, Readable } from 'node:stream';
-import { execa } from 'execa';
+import { ChildProcess, spawn } from 'node:child_process';
+import { PassThrough, type Duplex, type Readable } from 'node:stream';
 import { CommandError, type Command, type CommandResult, type Exec } from './exec.ts';
 
 export type { ChildProcess };
@@ -28,21 +27,36 @@ export interface SpawnOptions {
  */
 export function spawnProgram(argv: readonly [string, ...string[]], options: SpawnOptions): ChildProcess {
   const [file, ...args] = argv;
-  const child = execa(file, args, {
-    stdio: [...options.stdio] as ['ignore', 'ignore', 'ignore'],
-    ...(options.env === undefined ? {} : { env: { ...options.env } }),
-    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-    detached: options.detached ?? false,
-    cleanup: false,
-    buffer: false,
-    reject: false,
+  const child = begin(file, args, options);
+  // Nobody has to listen: a start that failed, or a pipe that broke, must not end this process.
+  child.on('error', () => undefined);
+  for (const stream of child.stdio) stream?.on('error', () => undefined);
+  return child;
+}
+
+function begin(file: string, args: readonly string[], { stdio, env, cwd, detached }: SpawnOptions): ChildProcess {
+  try {
+    return spawn(file, args, {
+      stdio: [...stdio],
+      ...(env === undefined ? {} : { env: { ...process.env, ...env } }),
+      ...(cwd === undefined ? {} : { cwd }),
+      detached: detached ?? false,
+    });
+  } catch (error) {
+    return neverBegun(error, stdio);
+  }
+}
+
+/** What Node throws at once (arguments too long, a NUL in one) takes the shape of all other failures. */
+function neverBegun(error: unknown, stdio: SpawnOptions['stdio']): ChildProcess {
+  const streams = stdio.map((kind) => (kind === 'pipe' ? new PassThrough().end() : null));
+  for (const stream of streams) stream?.resume();
+  const [stdin = null, stdout = null, stderr = null] = streams;
+  const child: ChildProcess = Object.assign(Object.create(ChildProcess.prototype) as ChildProcess, {
+    ...{ stdin, stdout, stderr, stdio: streams as unknown as ChildProcess['stdio'] },
+    kill: () => false,
   });
-  // What Node throws at once (arguments too long) shows only in execa's promise: give it the shape of all other failures.
-  let told = false;
-  child.once('error', () => (told = true));
-  void child.then((result) => {
-    if (child.pid === undefined && !told) child.emit('error', result.cause ?? new Error('could not be started'));
-  });
+  process.nextTick(() => child.emit('error', error));
   return child;
 }
 
