@@ -1,6 +1,6 @@
 /** Looks at what the runtime holds of a pod, and tells the API. */
 import { readFile } from 'node:fs/promises';
-import type { Container, Pod } from '../../api/types.gen.ts';
+import type { Container, Pod, PodStatus } from '../../api/types.gen.ts';
 import type { ContainerStatus } from '../../runtime/contract.ts';
 import { podStatus } from '../status/pod-status.ts';
 import type { WaitingReason } from '../status/container-statuses.ts';
@@ -77,5 +77,16 @@ export function publish(
     isTerminal: work.ending !== undefined,
     ...(verdict === undefined ? {} : { verdict }),
   });
-  deps.statuses.set(work.pod, status);
+  deps.statuses.set(work.pod, status, isBeginning(status) ? 'soon' : 'now');
+}
+
+/** All there is to say is that containers are being made: in a moment they run, or there is a reason why not. */
+function isBeginning({ phase, initContainerStatuses = [], containerStatuses = [], reason }: PodStatus): boolean {
+  return (
+    phase === 'Pending' &&
+    reason === undefined &&
+    [...initContainerStatuses, ...containerStatuses].every(
+      ({ state }) => state?.waiting?.reason === 'ContainerCreating' || state?.waiting?.reason === 'PodInitializing',
+    )
+  );
 }

@@ -6,11 +6,14 @@ import { pods } from '../../api/resources.ts';
 import type { Pod, PodStatus } from '../../api/types.gen.ts';
 import { statusPatch } from './diff.ts';
 
+/** `soon`: what is likely to be replaced at once may wait a little, so that both go in one write. */
+export type Urgency = 'now' | 'soon';
+
 export interface StatusManager {
   /** The pod with the newest status known: the informer's, or that of our own last write when the informer lags. */
   newest(pod: Pod): Pod;
   /** Writes `status` soon; a later call replaces one that has not been sent. Never rejects; retried until it is in or the pod is gone. */
-  set(pod: Pod, status: PodStatus): void;
+  set(pod: Pod, status: PodStatus, urgency?: Urgency): void;
   /** Resolves once everything set for the pod is in the API, or the pod is gone from there. */
   settled(uid: string): Promise<void>;
   /** The pod is gone: stop retrying and forget it. */
@@ -28,11 +31,18 @@ interface Entry {
   written: Pod | undefined;
   pending: { readonly pod: Pod; readonly status: PodStatus } | undefined;
   sending: Promise<void> | undefined;
+  held: NodeJS.Timeout | undefined;
   gone: boolean;
+}
+
+function newEntry(): Entry {
+  return { written: undefined, pending: undefined, sending: undefined, held: undefined, gone: false };
 }
 
 const firstRetryMs = 100;
 const maxRetryMs = 2_000;
+/** How long a status of no urgency waits for a better one. */
+const holdMs = 500;
 
 function isNewer(a: Pod, b: Pod): boolean {
   const [left, right] = [a, b].map(({ metadata }) => metadata.resourceVersion ?? '0');
@@ -67,24 +77,34 @@ class PodStatuses implements StatusManager {
     return status === undefined ? pod : { ...pod, status };
   }
 
-  set(pod: Pod, status: PodStatus): void {
+  set(pod: Pod, status: PodStatus, urgency: Urgency = 'now'): void {
     const uid = pod.metadata.uid ?? '';
-    const entry = this.#entries.get(uid) ?? { written: undefined, pending: undefined, sending: undefined, gone: false };
+    const entry = this.#entries.get(uid) ?? newEntry();
     this.#entries.set(uid, entry);
     if (entry.gone) return;
     entry.pending = { pod, status };
+    if (urgency === 'now') this.#begin(entry);
+    else entry.held ??= setTimeout(() => this.#begin(entry), holdMs).unref();
+  }
+
+  #begin(entry: Entry): void {
+    clearTimeout(entry.held);
+    entry.held = undefined;
     entry.sending ??= this.#send(entry).finally(() => {
       entry.sending = undefined;
     });
   }
 
   async settled(uid: string): Promise<void> {
-    await this.#entries.get(uid)?.sending;
+    const entry = this.#entries.get(uid);
+    if (entry?.held !== undefined) this.#begin(entry);
+    await entry?.sending;
   }
 
   forget(uid: string): void {
     const entry = this.#entries.get(uid);
     if (entry !== undefined) entry.gone = true;
+    clearTimeout(entry?.held);
     this.#entries.delete(uid);
   }
 

@@ -145,6 +145,22 @@ test('a status that was replaced before it could be sent is never sent', async (
   ending.abort();
 });
 
+test('a status of no urgency goes with the next one, or alone when it is waited for', async () => {
+  const api = createFakeApi();
+  const ending = new AbortController();
+  const stored = api.put(pods, pod({}));
+  const manager = createStatusManager({ client: api.client, logger: silentLogger, signal: ending.signal });
+  manager.set(stored, { phase: 'Pending' }, 'soon');
+  assert.equal(manager.newest(stored).status?.phase, 'Pending');
+  manager.set(stored, { phase: 'Running' });
+  await manager.settled('u1');
+  assert.deepEqual(api.calls, ['patch pods/status default/web']);
+  manager.set(stored, { phase: 'Succeeded' }, 'soon');
+  await manager.settled('u1');
+  assert.equal(api.find(pods, 'default/web')?.status?.phase, 'Succeeded');
+  ending.abort();
+});
+
 test('a pod of the same name is not told what another one did', async () => {
   const api = createFakeApi();
   const ending = new AbortController();
