@@ -74,6 +74,8 @@ export interface ContainerConfig {
   readonly mounts: readonly Mount[];
   readonly tty: boolean;
   readonly stdin: boolean;
+  /** Its standard input ends with that of the first one who attaches. */
+  readonly stdinOnce?: boolean;
   readonly privileged: boolean;
   readonly runAsUser?: number;
   readonly runAsGroup?: number;
@@ -130,6 +132,11 @@ export interface ExecOptions {
   readonly stdin: boolean;
 }
 
+export interface AttachOptions {
+  /** Without effect when the container was made without stdin. */
+  readonly stdin: boolean;
+}
+
 /** Something ended by itself, was killed from outside, or was found dead at start. */
 export interface RuntimeEvent {
   readonly type: 'containerExited' | 'sandboxNotReady';
@@ -158,6 +165,10 @@ export interface RuntimeService {
   listContainers(): Promise<readonly ContainerStatus[]>;
   containerStatus(id: string): Promise<ContainerStatus | undefined>;
   exec(id: string, options: ExecOptions): Promise<ExecSession>;
+  /**
+   * The streams of the container's own process, from now on. `exitCode` resolves to 0 at its end; `kill` ends the session only.
+   */
+  attach(id: string, options: AttachOptions): Promise<ExecSession>;
   execSync(
     id: string,
     command: readonly string[],

@@ -3,6 +3,7 @@
  * a whole sandbox. Time is the real one, processes are names.
  */
 import type {
+  AttachOptions,
   ContainerConfig,
   ContainerStatus,
   ExecOptions,
@@ -183,6 +184,10 @@ class Fake implements FakeRuntime {
     if (this.#get(id).state !== 'running') throw new Error(`container ${id} is not running`);
     if (this.execSession === undefined) throw new Error('no such file or directory');
     return this.execSession(id, options);
+  }
+
+  async attach(id: string, { stdin }: AttachOptions): Promise<ExecSession> {
+    return this.exec(id, { command: [], tty: false, stdin });
   }
 
   async execSync(

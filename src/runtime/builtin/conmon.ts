@@ -14,6 +14,8 @@ export interface ConmonRun {
   /** Missing: its output is thrown away. */
   readonly logPath?: string;
   readonly stdin?: boolean;
+  /** The first who attaches ends it. */
+  readonly stdinOnce?: boolean | undefined;
 }
 
 /** The arguments of conmon for a container. Pure. */
@@ -27,7 +29,7 @@ export function conmonArgv(run: ConmonRun, places: Places, runtime: OciRuntime):
     ...['--log-path', run.logPath === undefined ? 'none' : `k8s-file:${run.logPath}`, '--no-sync-log'],
     ...['--exit-dir', places.exits, '--socket-dir-path', places.sockets],
     ...(run.spec.process.terminal ? ['--terminal'] : []),
-    ...(run.stdin === true ? ['--stdin', '--leave-stdin-open'] : []),
+    ...(run.stdin === true ? ['--stdin', ...(run.stdinOnce === true ? [] : ['--leave-stdin-open'])] : []),
   ];
 }
 

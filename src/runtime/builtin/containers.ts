@@ -58,8 +58,8 @@ export async function startContainer(node: RuntimeNode, id: string): Promise<voi
   node.containers.put({ ...record, state: 'starting' });
   try {
     const spec = await prepare(node, record, sandbox);
-    const { logPath, stdin } = record.config;
-    const process = await createWithConmon({ id, spec, logPath, stdin }, node);
+    const { logPath, stdin, stdinOnce } = record.config;
+    const process = await createWithConmon({ id, spec, logPath, stdin, stdinOnce }, node);
     const running: ContainerRecord = { ...record, state: 'running', process, startedAt: new Date().toISOString() };
     node.containers.put(running); // before it runs: its end may be told at once
     await startCreated(node.runtime, node.exec, id);

@@ -6,6 +6,7 @@ import { cgroupLayout } from '../../kernel/cgroup.ts';
 import type { Exec } from '../../kernel/exec.ts';
 import { isAlive } from '../../kernel/processes.ts';
 import type {
+  AttachOptions,
   ContainerConfig,
   ContainerStatus,
   ExecOptions,
@@ -19,6 +20,7 @@ import type {
 } from '../contract.ts';
 import { RuntimeError } from '../errors.ts';
 import { createImageService, type ContainerImages } from '../images/index.ts';
+import { attach } from './attach.ts';
 import { createContainer, removeContainer, startContainer, stopContainer } from './containers.ts';
 import { execStreaming, execSync } from './exec-in-container.ts';
 import { ExitWatch, type ExitFile } from './exit-watch.ts';
@@ -175,6 +177,10 @@ class BuiltinRuntime implements RuntimeService {
 
   async exec(id: string, options: ExecOptions): Promise<ExecSession> {
     return execStreaming(this.#started(), id, options);
+  }
+
+  async attach(id: string, options: AttachOptions): Promise<ExecSession> {
+    return attach(this.#started(), id, options);
   }
 
   async execSync(
