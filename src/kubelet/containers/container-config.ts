@@ -79,6 +79,7 @@ export function containerConfig(input: ContainerConfigInput): ContainerConfig {
     mounts: input.mounts,
     tty: container.tty === true,
     stdin: container.stdin === true,
+    ...(container.stdin === true && container.stdinOnce === true ? { stdinOnce: true } : {}),
     privileged: security?.privileged === true,
     ...userOf(pod, container),
     ...groupsOf(pod),

@@ -1,4 +1,4 @@
-/** `/exec/{namespace}/{pod}/{container}`: a WebSocket to a new process in a container. */
+/** `/exec/{namespace}/{pod}/{container}` and `/attach/…`: a WebSocket to a new process in a container, or to its own. */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type WebSocket } from 'ws';
@@ -12,6 +12,7 @@ import type { ContainerFinder, ContainerPath } from './find-container.ts';
 export interface ExecHandler {
   /** Takes over the connection. Throws an HttpError before it did. */
   upgrade(
+    what: 'exec' | 'attach',
     path: ContainerPath,
     query: URLSearchParams,
     request: IncomingMessage,
@@ -35,14 +36,16 @@ function flag(query: URLSearchParams, ...names: readonly string[]): boolean {
 }
 
 interface ExecRequest extends ExecStreams {
-  readonly command: readonly string[];
+  /** Undefined: the container's own process. */
+  readonly command: readonly string[] | undefined;
   readonly tty: boolean;
 }
 
 /** Both the kubelet's own names for the streams and those of the API are understood. */
-function parseExec(query: URLSearchParams): ExecRequest {
-  const command = query.getAll('command');
-  if (command.length === 0 || command.length > maxArguments) throw new HttpError(400, 'command is missing or too long');
+function parseExec(what: 'exec' | 'attach', query: URLSearchParams): ExecRequest {
+  const command = what === 'exec' ? query.getAll('command') : undefined;
+  if (command !== undefined && (command.length === 0 || command.length > maxArguments))
+    throw new HttpError(400, 'command is missing or too long');
   const tty = flag(query, 'tty');
   const request = {
     command,
@@ -71,20 +74,23 @@ export function createExecHandler({ runtime, finder, logger }: ExecHandlerOption
     socket.pause();
     socket.on('error', () => socket.terminate());
     try {
-      const session = await runtime.exec(containerId, { command, tty, stdin });
+      const session =
+        command === undefined
+          ? await runtime.attach(containerId, { stdin })
+          : await runtime.exec(containerId, { command, tty, stdin });
       await Promise.all([joinExec(socket, session, request, logger), Promise.resolve().then(() => socket.resume())]);
     } catch (error) {
       socket.resume();
       refuseExec(
         socket,
-        `error executing command in container: ${error instanceof Error ? error.message : String(error)}`,
+        `${command === undefined ? 'error attaching to container' : 'error executing command in container'}: ${error instanceof Error ? error.message : String(error)}`,
       );
     }
   };
 
   return {
-    async upgrade(path, query, request, connection, head) {
-      const wanted = parseExec(query);
+    async upgrade(what, path, query, request, connection, head) {
+      const wanted = parseExec(what, query);
       const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim());
       if (!execProtocols.some((protocol) => offered.includes(protocol))) {
         throw new HttpError(400, `none of the offered protocols is known; known are ${execProtocols.join(', ')}`);

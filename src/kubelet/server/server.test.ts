@@ -195,7 +195,7 @@ interface Exec {
   readonly messages: string[];
 }
 
-async function exec(query: string, protocol = 'v5.channel.k8s.io'): Promise<Exec> {
+async function exec(query: string, protocol = 'v5.channel.k8s.io', route = 'exec'): Promise<Exec> {
   const exit = Promise.withResolvers<number>();
   const session = {
     stdin: new PassThrough(),
@@ -220,7 +220,7 @@ async function exec(query: string, protocol = 'v5.channel.k8s.io'): Promise<Exec
       session.end(137);
     },
   });
-  const url = `wss://127.0.0.1:${port}/exec/default/web/main?${query}`;
+  const url = `wss://127.0.0.1:${port}/${route}/default/web/main?${query}`;
   const socket = new WebSocket(url, [protocol], { ca, cert: apiServer.certPem, key: apiServer.keyPem });
   const messages: string[] = [];
   socket.on('message', (data: Buffer) => messages.push(`${data[0]}:${data.subarray(1).toString()}`));
@@ -261,6 +261,20 @@ test('exec: input, its end, and the size of the terminal', async () => {
   assert.equal(session.size, '80x24');
   session.end(0);
   await once(socket, 'close');
+});
+
+test('attach: the streams of the container, and success when it ends', async () => {
+  const { socket, session, messages } = await exec('input=1&output=1&error=1', 'v5.channel.k8s.io', 'attach');
+  const got: Buffer[] = [];
+  session.stdin.on('data', (data: Buffer) => got.push(data));
+  socket.send(Buffer.concat([Buffer.from([0]), Buffer.from('typed')]));
+  socket.send(Buffer.from([255, 0]));
+  await once(session.stdin, 'end');
+  session.stdout.write('said');
+  session.end(0);
+  await once(socket, 'close');
+  assert.equal(Buffer.concat(got).toString(), 'typed');
+  assert.deepEqual(messages, ['1:said', '3:{"metadata":{},"status":"Success"}']);
 });
 
 test('exec: a client that goes away ends the process', async () => {

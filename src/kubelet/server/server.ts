@@ -1,4 +1,4 @@
-/** The node's HTTPS API: logs, exec, port-forward, pods, health. */
+/** The node's HTTPS API: logs, exec, attach, port-forward, pods, health. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { Duplex } from 'node:stream';
@@ -120,7 +120,8 @@ class KubeletServer {
       return sendText(response, 200, JSON.stringify(list), 'application/json');
     }
     if (route === 'containerLogs' && path !== undefined) return serveLogs(this.#logs, path, query, response);
-    if (route === 'exec' && path !== undefined) throw new HttpError(400, 'exec needs a WebSocket (Upgrade: websocket)');
+    if ((route === 'exec' || route === 'attach') && path !== undefined)
+      throw new HttpError(400, `${route} needs a WebSocket (Upgrade: websocket)`);
     throw new HttpError(404, '404 page not found');
   }
 
@@ -142,7 +143,8 @@ class KubeletServer {
   #serveUpgrade(target: Target, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const { route, parts, path, query } = target;
     const [namespace, pod] = parts;
-    if (route === 'exec' && path !== undefined) return this.#exec.upgrade(path, query, request, socket, head);
+    if ((route === 'exec' || route === 'attach') && path !== undefined)
+      return this.#exec.upgrade(route, path, query, request, socket, head);
     if (route === 'portForward' && namespace !== undefined && pod !== undefined && parts.length === 2)
       return this.#portForward.upgrade({ namespace, pod }, request, socket, head);
     throw new HttpError(404, '404 page not found');
