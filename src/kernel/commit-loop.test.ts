@@ -24,6 +24,30 @@ test('the first change is committed at once, those during a commit together', as
   abort.abort();
 });
 
+test('after a slow commit others wait, an urgent change does not', async () => {
+  const begins: number[] = [];
+  const abort = new AbortController();
+  const commit = async (): Promise<void> => {
+    begins.push(performance.now());
+    await pause(200);
+  };
+  const loop = createCommitLoop({ name: 'test', commit, logger: silentLogger, signal: abort.signal });
+  loop.request();
+  await pause(220);
+  loop.request();
+  await pause(30);
+  assert.equal(begins.length, 1);
+  loop.request({ urgent: true });
+  await pause(30);
+  assert.equal(begins.length, 2);
+  // One that comes during a commit has no pause before it either.
+  loop.request({ urgent: true });
+  await loop.settled();
+  assert.equal(begins.length, 3);
+  assert.ok((begins[2] ?? 0) - (begins[1] ?? 0) < 320, String(begins));
+  abort.abort();
+});
+
 test('a commit that fails is tried again, and settles then', async () => {
   let tries = 0;
   const abort = new AbortController();

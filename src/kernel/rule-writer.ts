@@ -15,8 +15,11 @@ export interface RuleWriterOptions {
 export interface RuleWriter {
   /** Writes what differs from what is known to be there. Nothing differs: nothing runs. Rejects when the kernel refused. */
   sync(desired: DesiredRules): Promise<readonly Change[]>;
-  /** The same after reading the kernel anew: what comes back is what somebody else changed, already put right. */
-  audit(desired: DesiredRules): Promise<readonly Change[]>;
+  /**
+   * Reads the kernel anew and brings it to what was written last when its turn comes, also by a `sync` that it waited for:
+   * what comes back is what somebody else changed, already put right. Nothing before the first `sync` or after a failed one.
+   */
+  audit(): Promise<readonly Change[]>;
 }
 
 /** Chains a block when the back end searches linearly; measured best between 50 and 200. */
@@ -37,6 +40,7 @@ function inTurn<T>(exec: Exec, work: () => Promise<T>): Promise<T> {
 export function createRuleWriter({ exec, family, owns }: RuleWriterOptions): RuleWriter {
   let known: RuleSet | undefined;
   let blockSize: number | undefined;
+  let written: DesiredRules | undefined;
 
   const write = async (desired: DesiredRules, fresh: boolean): Promise<readonly Change[]> => {
     blockSize ??= (await iptablesBackend(exec, family)) === 'legacy' ? Number.POSITIVE_INFINITY : nftBlockSize;
@@ -54,7 +58,13 @@ export function createRuleWriter({ exec, family, owns }: RuleWriterOptions): Rul
     return plan.changes;
   };
   return {
-    sync: (desired) => inTurn(exec, () => write(desired, false)),
-    audit: (desired) => inTurn(exec, () => write(desired, true)),
+    sync: (desired) =>
+      inTurn(exec, async () => {
+        written = undefined;
+        const changes = await write(desired, false);
+        written = desired;
+        return changes;
+      }),
+    audit: () => inTurn(exec, async () => (written === undefined ? [] : write(written, true))),
   };
 }

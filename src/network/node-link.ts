@@ -121,7 +121,8 @@ export class NodeLink {
     await writeSysctls(exec, plan.settings);
     // Rules before links: what comes up first must not be seen unmasqueraded.
     const nodes = [{ node: nodeName, ip: nodeIP }, ...others];
-    const ruleChanges = await this.#writer[how](networkRules({ family, clusterCIDR, podCIDR, nodes }));
+    const rules = networkRules({ family, clusterCIDR, podCIDR, nodes });
+    const ruleChanges = await (how === 'audit' ? this.#writer.audit() : this.#writer.sync(rules));
     const failures = await runIpBatch(exec, plan.lines);
     // One node that cannot be reached (another segment) must not hold up the rest.
     const routeFailures = failures.filter(({ line }) => line.startsWith('route '));

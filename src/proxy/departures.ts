@@ -1,7 +1,7 @@
 /** Pods of this node that are about to be told to stop: out of the rules before the API says so, and who waits for it. */
 
 /** What the kubelet asks of the proxy in its own process. */
-export interface Departures {
+interface Departures {
   /**
    * Takes the pod's addresses out of this node's rules, and resolves when rules without them are in the kernel. Where
    * nobody else is ready it stays named as the last resort (KEP-1669): that counts as gone, as waiting would change nothing.

@@ -12,6 +12,7 @@ import type { DesiredRules } from '../kernel/plan-iptables.ts';
 import { createRuleWriter } from '../kernel/rule-writer.ts';
 import { createDepartures, type DepartureBoard } from './departures.ts';
 import { createFlowKeeper } from './flows.ts';
+import { losesEndpoint } from './lost-endpoints.ts';
 import { loadBalancingTable, serviceKeyOf, type ServicePort } from './model.ts';
 import { ownsChain } from './names.ts';
 import { desiredRules } from './plan-rules.ts';
@@ -92,14 +93,12 @@ export async function startProxy(options: ProxyOptions): Promise<void> {
     const table = loadBalancingTable({ services: objects.services.list(), slicesOf, nodeName, family, leaving });
     return { table, rules: desiredRules({ table, family, clusterCIDR }) };
   };
-  let committed: DesiredRules | undefined;
   const commit = async (): Promise<void> => {
     const started = performance.now();
     departures.forget((uid) => objects.slices.byIndex('podHere', uid).length > 0);
     const departed = departures.boarding();
     const { table, rules } = desired();
     const changes = await writer.sync(rules);
-    committed = rules;
     departed();
     if (changes.length > 0) {
       const plan = printChanges(changes.slice(0, loggedLines));
@@ -109,10 +108,8 @@ export async function startProxy(options: ProxyOptions): Promise<void> {
   };
   const loop = createCommitLoop({ name: 'Services', commit, logger, signal });
   const audit = async (): Promise<void> => {
-    // Against what was written last: a change of the API that waits for its commit is nobody's interference.
-    if (committed === undefined) return;
     try {
-      const changes = await writer.audit(committed);
+      const changes = await writer.audit();
       if (changes.length > 0) reportRepair({ ...options, logger }, objects.nodes.get(nodeName), changes);
     } catch (error) {
       logger.error('audit of the rules failed', { error });
@@ -126,10 +123,10 @@ export async function startProxy(options: ProxyOptions): Promise<void> {
     objects.services.onChange(({ type, object, previous }) => {
       if (type !== 'updated' || previous === undefined || servicePart(object) !== servicePart(previous)) loop.request();
     }),
-    objects.slices.onChange(() => loop.request()),
+    objects.slices.onChange((change) => loop.request({ urgent: losesEndpoint(change) })),
   ];
   signal.addEventListener('abort', () => stops.forEach((stop) => stop()), { once: true });
-  departures.onRequest(() => loop.request());
+  departures.onRequest(() => loop.request({ urgent: true }));
   loop.request();
   everyInterval(options.auditIntervalMs ?? defaultAuditIntervalMs, signal, audit);
   await loop.settled();
