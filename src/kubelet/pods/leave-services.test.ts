@@ -93,6 +93,15 @@ test('rules of its own node that still lead to it hold it back as well', async (
   await msUntilTold();
 });
 
+test('where the commit here was slow the other nodes have longer, but not for ever', async () => {
+  node.ownRules.endpointGone = () => pause(2 * drainMs);
+  say('web', endpoint());
+  node.api.markDeleted(pods, 'default/web', 10);
+  say('web', endpoint(leaving));
+  const waited = await msUntilTold();
+  assert.ok(waited >= 4.9 * drainMs && waited < 10 * drainMs, `${waited} ms`);
+});
+
 test('one that was not ready for long waits for nothing but its own node', async () => {
   say('web', endpoint({ ready: false, serving: false, terminating: false }));
   await pause(drainMs + 20);

@@ -23,7 +23,7 @@ export interface ServiceExitOptions {
   readonly nodeName: string;
   /** Undefined: another program serves this node's Services, and the drain is all there is. */
   readonly ownRules: OwnRules | undefined;
-  /** How long other nodes have from the moment at which this one has seen the pod leave. */
+  /** How long other nodes have, at least, from the moment at which this one has seen the pod leave. */
   readonly drainMs: number;
   readonly logger: Logger;
   readonly signal: AbortSignal;
@@ -31,6 +31,11 @@ export interface ServiceExitOptions {
 
 /** However long the grace: an endpoint controller that does not answer holds nobody up for more than this. */
 export const longestLeaveMs = 2_000;
+
+/** The other nodes write the same tables as this one: where a commit is slow, each gets this many times what it took here. */
+const ownCommits = 3;
+/** But no more than so many times the drain that was asked for. */
+const longestDrain = 5;
 
 type Endpoint = NonNullable<EndpointSlice['endpoints']>[number];
 
@@ -78,7 +83,7 @@ class Exits implements ServiceExit {
     const times: { ownRulesMs?: number; seenMs?: number } = {};
     const own = ownRules?.endpointGone(uid).then(() => (times.ownRulesMs = since()));
     const over = new AbortController();
-    const others = drainMs <= 0 ? undefined : this.#drained(uid, () => (times.seenMs = since()), over.signal);
+    const others = drainMs <= 0 ? undefined : this.#drained(uid, own, () => (times.seenMs = since()), over.signal);
     await Promise.race([Promise.all([own, others]), after(limitMs, AbortSignal.any([over.signal, signal]))]);
     over.abort();
     const { namespace, name } = metadata;
@@ -86,10 +91,18 @@ class Exits implements ServiceExit {
   }
 
   /** Resolves when the drain is over; its clock starts when the slices say that the pod leaves. */
-  async #drained(uid: string, onSeen: () => void, signal: AbortSignal): Promise<void> {
+  async #drained(
+    uid: string,
+    own: Promise<number> | undefined,
+    onSeen: () => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { drainMs } = this.#options;
     const leftAtMs = this.#leftAtMs.get(uid) ?? (await this.#left(uid, signal));
     onSeen();
-    await after(leftAtMs + this.#options.drainMs - performance.now(), signal);
+    const ownMs = (await own) ?? 0;
+    const ms = Math.min(Math.max(drainMs, ownCommits * ownMs), longestDrain * drainMs);
+    await after(leftAtMs + ms - performance.now(), signal);
   }
 
   #left(uid: string, signal: AbortSignal): Promise<number> {
