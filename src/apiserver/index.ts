@@ -2,6 +2,7 @@
 import type { Logger } from '../api/logger.ts';
 import type { KubeObject } from '../api/client.ts';
 import type { Store } from '../store/contract.ts';
+import { createPatience } from './admission/default-account.ts';
 import { admit, admitDelete } from './admission/index.ts';
 import { createAuthenticator } from './authn/index.ts';
 import { createServiceAccountTokens, type ServiceAccountKey } from './authn/service-account-tokens.ts';
@@ -69,7 +70,11 @@ export async function startServerOf(parts: ApiServerParts, options: ApiServerOpt
   const tokens = createServiceAccountTokens(options.serviceAccountKey, lookup, now);
   const { authorizer, end: endAuthorization } = followAuthorization(store);
   const kubelets = createKubelets(options.kubeletClient);
-  const machinery = { store, registry, lookup, admit, admitDelete, authorizer, tokens, kubelets, logger, now };
+  const patience = createPatience(store, lookup);
+  const machinery = {
+    ...{ store, registry, lookup, patience, admit, admitDelete },
+    ...{ authorizer, tokens, kubelets, logger, now },
+  };
   restore(machinery);
   await parts.prepare?.(machinery);
   const serving = {

@@ -1,6 +1,7 @@
 /** What all handlers work with: made once, at start. */
 import type { Logger } from '../api/logger.ts';
 import type { Store } from '../store/contract.ts';
+import type { Patience } from './admission/default-account.ts';
 import type { ServiceAccountTokens } from './authn/service-account-tokens.ts';
 import { isMaster, type Authorizer } from './authz/index.ts';
 import type { Kubelets } from './kubelets/connection.ts';
@@ -12,6 +13,8 @@ export interface Machinery {
   readonly store: Store;
   readonly registry: Registry;
   readonly lookup: Lookup;
+  /** Before the admission of what is created. */
+  readonly patience: Patience;
   readonly admit: Admission;
   readonly admitDelete: AdmissionOfDeletes;
   readonly authorizer: Authorizer;

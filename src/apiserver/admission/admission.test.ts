@@ -14,8 +14,8 @@ import { contextOf, lookupOf } from '../resources/testing.ts';
 import { admit, admitDelete } from './index.ts';
 
 const account: ServiceAccount = {
-  metadata: { name: 'robot', namespace: 'shop' },
-  imagePullSecrets: [{ name: 'registry' }],
+  metadata: { name: 'default', namespace: 'shop' },
+  automountServiceAccountToken: false,
 };
 const context = contextOf({
   lookup: lookupOf(
@@ -100,20 +100,6 @@ describe('new pods are completed', () => {
         { key: 'node.kubernetes.io/unreachable', ...forFiveMinutes },
       ],
     });
-  });
-
-  it('with the pull secrets of their account, unless they have some', () => {
-    assert.deepEqual(admitted({ serviceAccountName: 'robot' }).imagePullSecrets, [{ name: 'registry' }]);
-    const own = [{ name: 'mine' }];
-    assert.deepEqual(admitted({ serviceAccountName: 'robot', imagePullSecrets: own }).imagePullSecrets, own);
-  });
-
-  it('not with an account that is not there', () => {
-    const { code, message } = refused(() => admitted({ serviceAccountName: 'nobody' }));
-    assert.deepEqual(
-      [code, message],
-      [403, 'pods "web" is forbidden: error looking up service account shop/nobody: serviceaccount "nobody" not found'],
-    );
   });
 
   const patient: readonly { what: string; tolerations: Toleration[]; added: number }[] = [

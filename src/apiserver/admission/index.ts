@@ -11,7 +11,8 @@ import { noEscalation } from './escalation.ts';
 import { namespaceMustLive, systemNamespacesStay } from './namespace-lifecycle.ts';
 import { nodeRestriction, nodeRestrictionOfDeletes } from './node-restriction.ts';
 import { withNotReadyTaint } from './nodes.ts';
-import { withNodeLossTolerations, withPriority, withServiceAccount } from './pods.ts';
+import { withNodeLossTolerations, withPriority } from './pods.ts';
+import { withServiceAccount } from './service-account.ts';
 
 /** A rule for new objects of one type, as an admission for every object. */
 function onNew<T extends KubeObject>(

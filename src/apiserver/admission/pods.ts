@@ -1,8 +1,7 @@
-/** What is filled into new pods from elsewhere in the cluster: their account, their priority, how long they stay on a lost node. */
-import { serviceAccounts } from '../../api/resources.ts';
+/** What is filled into new pods from elsewhere in the cluster: their priority, how long they stay on a lost node. */
+import { pods } from '../../api/resources.ts';
 import type { Pod, PodSpec, Toleration } from '../../api/types.gen.ts';
 import type { StrategyContext } from '../resource.ts';
-import { pods } from '../../api/resources.ts';
 import { forbiddenObject } from '../validation/refusal.ts';
 
 /** One rule for new pods. It may change the pod (a private copy) or throw an ApiError. */
@@ -13,32 +12,6 @@ function refuse(pod: Pod, why: string): never {
 }
 
 const specOf = (pod: Pod): PodSpec => (pod.spec ??= { containers: [] });
-
-/** A pod that a kubelet runs from a file and only shows here. */
-const isMirror = (pod: Pod): boolean => 'kubernetes.io/config.mirror' in (pod.metadata.annotations ?? {});
-
-/**
- * Pods without an account run as `default`. That one is made by a controller, perhaps a moment after its namespace, so only
- * others must be there already. The account's pull secrets are taken when the pod has none.
- */
-export const withServiceAccount: PodRule = (pod, { lookup }) => {
-  if (isMirror(pod)) return;
-  const spec = specOf(pod);
-  const name = spec.serviceAccountName || 'default';
-  const { namespace = '' } = pod.metadata;
-  spec.serviceAccountName = name;
-  spec.serviceAccount = name;
-  const account = lookup.get(serviceAccounts, { namespace, name });
-  if (account === undefined && name !== 'default') {
-    refuse(
-      pod,
-      `error looking up service account ${namespace}/${name}: serviceaccount ${JSON.stringify(name)} not found`,
-    );
-  }
-  if (!spec.imagePullSecrets?.length && account?.imagePullSecrets?.length) {
-    spec.imagePullSecrets = structuredClone(account.imagePullSecrets);
-  }
-};
 
 /** The classes that are always there. */
 const builtInClasses: Readonly<Record<string, number>> = {

@@ -171,7 +171,7 @@ test('a node has tokens only for its pods, bound to them, for audiences they nam
   const volumes = [{ name: 't', projected: { sources: [{ serviceAccountToken: { path: 't', audience: 'vault' } }] } }];
   const uidOf = async (name: string, spec: object): Promise<string> =>
     String(at((await admin.send('POST', podsPath, pod(name, spec))).json, 'metadata.uid'));
-  const mine = await uidOf('mine', { nodeName: 'n1', volumes });
+  const mine = await uidOf('mine', { nodeName: 'n1', volumes, automountServiceAccountToken: false });
   await uidOf('bosses', { nodeName: 'n2', serviceAccountName: 'boss' });
   const n1 = await server.clientAs('system:node:n1', ['system:nodes']);
   const bound = (uid?: string, name = 'mine'): object => ({ kind: 'Pod', apiVersion: 'v1', name, uid });

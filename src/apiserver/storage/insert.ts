@@ -1,25 +1,16 @@
 /** Puts a new object into the store. */
-import { randomInt, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { KubeObject } from '../../api/client.ts';
 import { formatTime } from '../../api/time.ts';
 import { StoreConflict, type StoredValue } from '../../store/contract.ts';
 import { alreadyExists } from '../errors.ts';
+import { generatedName } from '../generated-name.ts';
 import { contextOf, type Machinery } from '../machinery.ts';
 import type { ResourceRequest } from '../request.ts';
 import type { Allocation, StrategyContext } from '../resource.ts';
 import { invalidObject } from '../validation/refusal.ts';
 import { encodeObject } from './codec.ts';
 import { keyOf } from './keys.ts';
-
-/** Letters that make no words and cannot be taken for one another. */
-const nameLetters = 'bcdfghjklmnpqrstvwxz2456789';
-const generatedLength = 5;
-const maxGenerateName = 63 - generatedLength;
-
-function generatedName(prefix: string): string {
-  const letters = Array.from({ length: generatedLength }, () => nameLetters[randomInt(nameLetters.length)]);
-  return prefix.slice(0, maxGenerateName) + letters.join('');
-}
 
 /** What only the server may say. */
 function setSystemFields(object: KubeObject, now: Date): void {
@@ -82,6 +73,7 @@ export async function insertObject(
   object: KubeObject,
 ): Promise<StoredValue> {
   const context = contextOf(machinery, { ...request, subresource: request.path.subresource });
+  await machinery.patience(request.row, object);
   const generated = (object.metadata.name ?? '') === '' && (object.metadata.generateName ?? '') !== '';
   for (let attempt = 1; ; attempt++) {
     const copy = generated ? structuredClone(object) : object;
