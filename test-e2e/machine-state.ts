@@ -9,10 +9,17 @@ async function lines(argv: readonly string[]): Promise<string[]> {
   return (await run(argv, { mayFail: true })).stdout.split('\n');
 }
 
-async function processes(): Promise<string[]> {
+/** Other labs may live beside the one that is looked at: what carries their names is theirs. */
+async function namesOfOthers(lab: string): Promise<RegExp> {
+  const names = (await readdir('/var/lib/podwire/labs').catch(() => [])).filter((name) => name !== lab);
+  return new RegExp(`(podwire/|pw-|netns |^rule.* )(${['no lab at all', ...names].join('|')})(/|-switch|-outside|\\b)`);
+}
+
+async function processes(others: RegExp): Promise<string[]> {
   const found: string[] = [];
   for (const pid of await readdir('/proc')) {
     if (!/^\d+$/.test(pid)) continue;
+    if (others.test(await readFile(`/proc/${pid}/cgroup`, 'utf8').catch(() => ''))) continue;
     const command = (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).replaceAll('\0', ' ').trim();
     if (
       /podwire|conmon|crun|catatonit|s6-/.test(command) &&
@@ -36,8 +43,12 @@ async function cgroups(): Promise<string[]> {
   return [...found];
 }
 
-/** Links, routes, network namespaces, mounts, firewall rules, control groups and processes of the host. */
-export async function machineState(): Promise<string[]> {
+/**
+ * What the lab of that name could have made: links, routes, network namespaces, mounts, firewall rules, control groups and
+ * processes of the host.
+ */
+export async function machineState(lab: string): Promise<string[]> {
+  const others = await namesOfOthers(lab);
   const links = (await lines(['ip', '-o', 'link'])).map((line) => `link ${/^\d+: ([^:@]+)/.exec(line)?.[1] ?? ''}`);
   const routes = (await lines(['ip', 'route'])).map((line) => `route ${line.trim()}`);
   const namespaces = (await lines(['ip', 'netns', 'list'])).map((line) => `netns ${line}`);
@@ -47,5 +58,6 @@ export async function machineState(): Promise<string[]> {
   const mounts = (await readFile('/proc/self/mountinfo', 'utf8'))
     .split('\n')
     .map((line) => `mount ${line.split(' ')[4] ?? ''}`);
-  return [...links, ...routes, ...namespaces, ...rules, ...mounts, ...(await cgroups()), ...(await processes())].sort();
+  const found = [...links, ...routes, ...namespaces, ...rules, ...mounts, ...(await cgroups())];
+  return [...found.filter((line) => !others.test(line)), ...(await processes(others))].sort();
 }
