@@ -259,3 +259,26 @@ test('what a container is given: mounts, log path, variables', async () => {
   const hosts = await readFile(node.dirs.hosts('uid-of-web'), 'utf8');
   assert.match(hosts, /^10\.1\.0\.1\tweb$/m);
 });
+
+test('a pod whose ConfigMap is missing holds no sandbox; it runs when that comes', async () => {
+  await node.start();
+  node.api.put(pods, pod('web', { volumes: [{ name: 'conf', configMap: { name: 'conf' } }] }));
+  await node.until('told', () => node.told.some((line) => line.includes('configmap "conf" not found')));
+  assert.deepEqual(
+    node.runtime.calls.filter((call) => call.startsWith('run ')),
+    [],
+  );
+  node.api.put(configMaps, { metadata: { name: 'conf', namespace: 'default' }, data: {} });
+  await node.until('ready', () => node.isReady('web'));
+});
+
+test('what every pod gets of itself may come after its sandbox, which is kept', async () => {
+  await node.start();
+  const sources = [{ configMap: { name: 'kube-root-ca.crt' } }];
+  node.api.put(pods, pod('web', { volumes: [{ name: 'kube-api-access-x', projected: { sources } }] }));
+  await node.until('told', () => node.told.some((line) => line.includes('configmap "kube-root-ca.crt" not found')));
+  node.api.put(configMaps, { metadata: { name: 'kube-root-ca.crt', namespace: 'default' }, data: {} });
+  await node.until('ready', () => node.isReady('web'));
+  assert.equal(node.runtime.calls.filter((call) => call.startsWith('run ')).length, 1);
+  assert.equal(node.told.filter((line) => line.includes('FailedMount')).length, 1);
+});

@@ -63,13 +63,13 @@ function sandboxFailed(work: PodWork, deps: PodDeps, reason: string, message: st
   work.sandboxFailure = nextFailure(work.sandboxFailure, { reason, message }, { ...sandboxRetry, nowMs: Date.now() });
 }
 
-async function ensureVolumes(work: PodWork, deps: PodDeps): Promise<boolean> {
+/** Resolves with why they cannot be had. */
+async function prepareVolumes(work: PodWork, deps: PodDeps): Promise<string | undefined> {
   try {
     work.volumes ??= await deps.volumes.prepare(work.pod);
-    return true;
+    return undefined;
   } catch (error) {
-    sandboxFailed(work, deps, 'FailedMount', reasonText(error));
-    return false;
+    return reasonText(error);
   }
 }
 
@@ -91,7 +91,6 @@ async function replaceSandbox(
       ips: made.ips,
       ms: Math.round(performance.now() - begin),
     });
-    work.sandboxFailure = undefined;
     return made;
   } catch (error) {
     sandboxFailed(work, deps, 'FailedCreatePodSandBox', `Failed to create pod sandbox: ${reasonText(error)}`);
@@ -156,6 +155,29 @@ function mustWait(work: PodWork, deps: PodDeps, sandbox: PodActions['sandbox'], 
   return sandbox.kind === 'create' && !deps.network.ready && work.pod.spec?.hostNetwork !== true;
 }
 
+/**
+ * The sandbox, with its volumes beside it. Both are made at once, unless the volumes need what somebody must provide first:
+ * a pod that waits for that holds no address. Resolves with undefined when one of them failed.
+ */
+async function preparePlace(
+  work: PodWork,
+  deps: PodDeps,
+  view: PodView,
+  sandbox: PodActions['sandbox'] & { kind: 'create' | 'keep' },
+): Promise<PodSandboxStatus | undefined> {
+  const preparing = prepareVolumes(work, deps);
+  const isSure = !deps.volumes.mayFail(work.pod) || (await preparing) === undefined;
+  const place = !isSure
+    ? undefined
+    : sandbox.kind === 'create'
+      ? await replaceSandbox(work, deps, sandbox)
+      : view.sandboxes.find(({ id }) => id === sandbox.id);
+  const why = await preparing;
+  // A sandbox that failed has told so itself.
+  if (why !== undefined && (place !== undefined || !isSure)) sandboxFailed(work, deps, 'FailedMount', why);
+  return why === undefined ? place : undefined;
+}
+
 /** Carries out one plan. Resolves with whether anything was changed, so that another look is worth it. */
 async function carryOut(work: PodWork, deps: PodDeps, view: PodView, actions: PodActions): Promise<boolean> {
   const nowMs = Date.now();
@@ -169,12 +191,9 @@ async function carryOut(work: PodWork, deps: PodDeps, view: PodView, actions: Po
   if (mustWait(work, deps, sandbox, nowMs)) return false;
   const due = actions.start.filter(({ name }) => (work.failures.get(name)?.retryAtMs ?? 0) <= nowMs);
   if (sandbox.kind === 'keep' && due.length === 0) return false;
-  if (!(await ensureVolumes(work, deps))) return false;
-  const place =
-    sandbox.kind === 'create'
-      ? await replaceSandbox(work, deps, sandbox)
-      : view.sandboxes.find(({ id }) => id === sandbox.id);
+  const place = await preparePlace(work, deps, view, sandbox);
   if (place === undefined) return false;
+  work.sandboxFailure = undefined;
   await startAll(work, deps, place, due);
   return true;
 }

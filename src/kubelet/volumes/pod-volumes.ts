@@ -1,7 +1,7 @@
 /** Makes and removes the volumes of pods on this node. */
 import { chmod, chown, mkdir, rm } from 'node:fs/promises';
 import type { ApiClient } from '../../api/client.ts';
-import type { Pod, Quantity, Volume } from '../../api/types.gen.ts';
+import type { Pod, Quantity, Volume, VolumeProjection } from '../../api/types.gen.ts';
 import { fetchReferences } from '../containers/references.ts';
 import type { PodDirs } from '../files/pod-dirs.ts';
 import { writeVolumeFiles } from './atomic-files.ts';
@@ -9,9 +9,17 @@ import { prepareHostPath } from './host-path.ts';
 import { projectedVolumeFiles, projectionReferences, type ProjectionInput } from './projection.ts';
 import type { ServiceAccountTokens } from './tokens.ts';
 
+/** A controller puts it into every namespace. */
+const ROOT_CA = 'kube-root-ca.crt';
+
 export interface PodVolumes {
   /** Makes what is missing and brings projected files up to date. Resolves with each volume's path on the node. Idempotent. */
   prepare(pod: Pod): Promise<ReadonlyMap<string, string>>;
+  /**
+   * Whether something that the pod names may be missing, so that nothing of it should run before its volumes are there. What
+   * every pod gets of itself (scratch space, access to the API) comes sooner or later.
+   */
+  mayFail(pod: Pod): boolean;
   /** Whether the pod's volumes follow objects of the API, so that they are worth preparing again now and then. */
   follows(pod: Pod): boolean;
   /** Removes all that belongs to the pod. */
@@ -30,6 +38,14 @@ export interface PodVolumesOptions {
 
 function isSecretive({ secret, projected, emptyDir }: Volume): boolean {
   return secret !== undefined || projected !== undefined || emptyDir?.medium === 'Memory';
+}
+
+const isOfItself = ({ configMap, secret }: VolumeProjection): boolean =>
+  secret === undefined && (configMap === undefined || configMap.name === ROOT_CA);
+
+function isSure({ emptyDir, downwardAPI, projected }: Volume): boolean {
+  if (projected !== undefined) return (projected.sources ?? []).every(isOfItself);
+  return (emptyDir ?? downwardAPI) !== undefined;
 }
 
 async function prepareEmptyDir(path: string, group: number | undefined): Promise<string> {
@@ -78,6 +94,7 @@ export function createPodVolumes(options: PodVolumesOptions): PodVolumes {
       });
       return new Map(await Promise.all(prepared));
     },
+    mayFail: (pod) => !(pod.spec?.volumes ?? []).every(isSure),
     follows(pod) {
       return (pod.spec?.volumes ?? []).some(
         ({ configMap, secret, downwardAPI, projected }) =>
