@@ -14,6 +14,7 @@ import { lifeStories } from './stories/lives.ts';
 import { outsideStories } from './stories/outside.ts';
 import { packetStories } from './stories/packets.ts';
 import { rollingStories } from './stories/rolling.ts';
+import { tokenStories } from './stories/tokens.ts';
 import { udpStories } from './stories/udp.ts';
 import { sleeper } from './workloads.ts';
 
@@ -24,7 +25,7 @@ describe('a lab of three nodes', { concurrency: 1 }, () => {
   let beforeUp: string[] = [];
 
   before(async () => {
-    beforeUp = await machineState(lab.name);
+    beforeUp = await machineState();
     await lab.up();
   });
 
@@ -47,6 +48,7 @@ describe('a lab of three nodes', { concurrency: 1 }, () => {
   packetStories(lab);
   outsideStories(lab);
   udpStories(lab);
+  tokenStories(lab);
   kubectlStories(lab);
   lifeStories(lab);
   rollingStories(lab);
@@ -81,7 +83,7 @@ describe('a lab of three nodes', { concurrency: 1 }, () => {
 
   test('down leaves nothing on the host', async () => {
     await lab.podwire(['down']);
-    const left = (await machineState(lab.name)).filter((line) => !beforeUp.includes(line));
+    const left = (await machineState()).filter((line) => !beforeUp.includes(line));
     assert.deepEqual(left, []);
     await lab.podwire(['down']);
   });
