@@ -25,7 +25,7 @@ describe('a lab of three nodes', { concurrency: 1 }, () => {
   let beforeUp: string[] = [];
 
   before(async () => {
-    beforeUp = await machineState();
+    beforeUp = await machineState(lab.name);
     await lab.up();
   });
 
@@ -83,7 +83,7 @@ describe('a lab of three nodes', { concurrency: 1 }, () => {
 
   test('down leaves nothing on the host', async () => {
     await lab.podwire(['down']);
-    const left = (await machineState()).filter((line) => !beforeUp.includes(line));
+    const left = (await machineState(lab.name)).filter((line) => !beforeUp.includes(line));
     assert.deepEqual(left, []);
     await lab.podwire(['down']);
   });
