@@ -50,6 +50,9 @@ async function follow(resourceVersion: string | undefined): Promise<void> {
   }
 }
 
+/** As pause does. Without a handler process 1 would wait for its KILL, and with no grace the API lets a pod go before its node does. */
+const endsAtTerm = ['sh', '-c', 'trap exit TERM; sleep 1000000 & wait'];
+
 const pod = (name: string): Pod => ({
   metadata: { name, namespace: NAMESPACE },
   spec: {
@@ -58,11 +61,10 @@ const pod = (name: string): Pod => ({
         name: 'c',
         image,
         imagePullPolicy: 'IfNotPresent',
-        ...(image.includes('pause') ? {} : { command: ['sleep', '1000000'] }),
+        ...(image.includes('pause') ? {} : { command: endsAtTerm }),
       },
     ],
-    // Only pause ends at TERM; a shell as process 1 would wait for its KILL.
-    terminationGracePeriodSeconds: image.includes('pause') ? 30 : 0,
+    terminationGracePeriodSeconds: 30,
   },
 });
 
