@@ -77,6 +77,10 @@ export interface ContainerConfig {
   /** Its standard input ends with that of the first one who attaches. */
   readonly stdinOnce?: boolean;
   readonly privileged: boolean;
+  /** No program gains rights by being run (setuid, file capabilities). */
+  readonly noNewPrivileges?: boolean;
+  /** It is not started as user 0, whoever says so: the pod or the image. */
+  readonly runAsNonRoot?: boolean;
   readonly runAsUser?: number;
   readonly runAsGroup?: number;
   /** Added to those that the image's /etc/group gives the user. */

@@ -32,7 +32,20 @@ function resourcesOf({ resources }: Container): NonNullable<ContainerConfig['res
   };
 }
 
-function userOf(pod: Pod, container: Container): Pick<ContainerConfig, 'runAsUser' | 'runAsGroup'> {
+type Rights = 'privileged' | 'noNewPrivileges' | 'addCapabilities' | 'dropCapabilities' | 'readOnlyRootfs';
+
+function rightsOf({ securityContext = {} }: Container): Pick<ContainerConfig, Rights> {
+  const { privileged, allowPrivilegeEscalation, capabilities, readOnlyRootFilesystem } = securityContext;
+  return {
+    privileged: privileged === true,
+    ...(allowPrivilegeEscalation === false ? { noNewPrivileges: true } : {}),
+    addCapabilities: capabilities?.add ?? [],
+    dropCapabilities: capabilities?.drop ?? [],
+    readOnlyRootfs: readOnlyRootFilesystem === true,
+  };
+}
+
+function userOf(pod: Pod, container: Container): Pick<ContainerConfig, 'runAsUser' | 'runAsGroup' | 'runAsNonRoot'> {
   // What the container says stands before what the pod says, field by field.
   const { runAsUser, runAsGroup, runAsNonRoot } = { ...pod.spec?.securityContext, ...container.securityContext };
   if (runAsNonRoot === true && runAsUser === 0) {
@@ -40,7 +53,12 @@ function userOf(pod: Pod, container: Container): Pick<ContainerConfig, 'runAsUse
       `container's runAsUser breaks non-root policy (pod: "${pod.metadata.name ?? ''}", container: ${container.name})`,
     );
   }
-  return { ...(runAsUser === undefined ? {} : { runAsUser }), ...(runAsGroup === undefined ? {} : { runAsGroup }) };
+  return {
+    ...(runAsUser === undefined ? {} : { runAsUser }),
+    ...(runAsGroup === undefined ? {} : { runAsGroup }),
+    // Who the image runs as is known only when it starts.
+    ...(runAsNonRoot === true ? { runAsNonRoot } : {}),
+  };
 }
 
 /** The pod's own groups, and the one that its volumes belong to. */
@@ -64,7 +82,6 @@ export function containerLabels(pod: Pod, container: string): Record<string, str
 /** Throws a ContainerError for a spec that contradicts itself. */
 export function containerConfig(input: ContainerConfigInput): ContainerConfig {
   const { pod, container, env } = input;
-  const security = container.securityContext;
   const lookup = (name: string): string | undefined => env.get(name);
   const variables = [...new Map([['HOSTNAME', input.hostname], ...env])].map(([name, value]) => ({ name, value }));
   const workingDir = container.workingDir;
@@ -80,12 +97,9 @@ export function containerConfig(input: ContainerConfigInput): ContainerConfig {
     tty: container.tty === true,
     stdin: container.stdin === true,
     ...(container.stdin === true && container.stdinOnce === true ? { stdinOnce: true } : {}),
-    privileged: security?.privileged === true,
+    ...rightsOf(container),
     ...userOf(pod, container),
     ...groupsOf(pod),
-    addCapabilities: security?.capabilities?.add ?? [],
-    dropCapabilities: security?.capabilities?.drop ?? [],
-    readOnlyRootfs: security?.readOnlyRootFilesystem === true,
     logPath: input.logPath,
     labels: containerLabels(pod, container.name),
     resources: resourcesOf(container),

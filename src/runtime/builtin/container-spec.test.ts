@@ -67,6 +67,14 @@ test('the process: command, variables, user, rights', () => {
   });
 });
 
+test('no new privileges when asked for, and no root where the pod forbids it, whatever the image says', () => {
+  assert.equal(containerSpec({ ...input, config: { ...config, noNewPrivileges: true } }).process.noNewPrivileges, true);
+  const careful = { ...config, runAsNonRoot: true };
+  assert.equal(containerSpec({ ...input, config: careful }).process.user.uid, 33);
+  const user = { ...input.user, uid: 0 };
+  assert.throws(() => containerSpec({ ...input, config: careful, user }), /runAsNonRoot and image will run as root/);
+});
+
 test('mounts: the kernel’s, then parents before children; the pod’s own hosts file wins', () => {
   const mounts = containerSpec(input).mounts.map(
     ({ destination, source, options }) => `${source} ${destination} ${options.at(-1)}`,

@@ -43,9 +43,11 @@ export interface ContainerSpecInput {
 const defaultPath = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const cpuPeriodMicros = 100_000;
 
-/** Throws when neither the pod nor the image says what to run. */
+/** Throws when neither the pod nor the image says what to run, and when it would be root but must not. */
 export function containerSpec(input: ContainerSpecInput): OciSpec {
   const { config, image, user, host } = input;
+  if (config.runAsNonRoot === true && user.uid === 0)
+    throw new Error('container has runAsNonRoot and image will run as root');
   const capabilities = capabilitySet(config, host.capabilities);
   return {
     ociVersion: '1.0.2',
@@ -60,7 +62,7 @@ export function containerSpec(input: ContainerSpecInput): OciSpec {
       env: environment(input),
       cwd: config.workingDir ?? (image.WorkingDir === undefined || image.WorkingDir === '' ? '/' : image.WorkingDir),
       capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities },
-      noNewPrivileges: false,
+      noNewPrivileges: config.noNewPrivileges === true,
     },
     root: { path: input.rootfs, readonly: config.readOnlyRootfs },
     mounts: [...kernelMounts({ privileged: config.privileged, cgroup: true }), ...podMounts(input)],
