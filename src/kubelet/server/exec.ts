@@ -91,13 +91,14 @@ export function createExecHandler({ runtime, finder, logger }: ExecHandlerOption
   return {
     async upgrade(what, path, query, request, connection, head) {
       const wanted = parseExec(what, query);
+      // First, since kubectl asks again in another way and shows only the answer to that.
+      const { container } = await finder.find(path);
+      if (container.state !== 'running')
+        throw new HttpError(400, `container "${path.container}" in pod "${path.pod}" is not running`);
       const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim());
       if (!execProtocols.some((protocol) => offered.includes(protocol))) {
         throw new HttpError(400, `none of the offered protocols is known; known are ${execProtocols.join(', ')}`);
       }
-      const { container } = await finder.find(path);
-      if (container.state !== 'running')
-        throw new HttpError(400, `container "${path.container}" in pod "${path.pod}" is not running`);
       server.handleUpgrade(request, connection, head, (socket) => void run(socket, container.id, wanted));
     },
     close() {
