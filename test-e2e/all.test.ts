@@ -7,6 +7,7 @@ import { after, afterEach, before, describe, test, type TestContext } from 'node
 import type { Pod } from '../src/api/types.gen.ts';
 import { eventually, Lab, run } from './lab.ts';
 import { machineState } from './machine-state.ts';
+import { daemonSetStories } from './stories/daemon-sets.ts';
 import { interferenceStories } from './stories/interference.ts';
 import { kubectlStories } from './stories/kubectl.ts';
 import { leftoverStories } from './stories/leftovers.ts';
@@ -15,6 +16,7 @@ import { outsideStories } from './stories/outside.ts';
 import { packetStories } from './stories/packets.ts';
 import { rollingStories } from './stories/rolling.ts';
 import { tokenStories } from './stories/tokens.ts';
+import { streamStories } from './stories/streams.ts';
 import { udpStories } from './stories/udp.ts';
 import { sleeper } from './workloads.ts';
 
@@ -50,6 +52,8 @@ describe('a lab of three nodes', { concurrency: 1 }, () => {
   udpStories(lab);
   tokenStories(lab);
   kubectlStories(lab);
+  streamStories(lab);
+  daemonSetStories(lab);
   lifeStories(lab);
   rollingStories(lab);
   interferenceStories(lab);

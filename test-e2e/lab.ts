@@ -47,6 +47,11 @@ export class Lab {
     this.name = name;
   }
 
+  /** Its path, once it is up. */
+  get kubeconfig(): string {
+    return this.#kubeconfig;
+  }
+
   /** `podwire ARGS --name LAB` */
   async podwire(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
     const [command, ...rest] = args;
