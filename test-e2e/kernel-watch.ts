@@ -2,6 +2,7 @@
 import { execa, type ResultPromise } from 'execa';
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually, type Lab } from './lab.ts';
 
 const STATE = `iptables-save | sed -e '/^#/d' -e 's/\\[[0-9]*:[0-9]*\\]//'
@@ -18,8 +19,14 @@ export async function kernelState(lab: Lab, node: string): Promise<string[]> {
 
 const WATCH = `nft monitor & ip -o monitor link address route rule netconf neigh & cat > /dev/null; kill %1 %2`;
 const mark = '192.0.2.77';
-/** Neighbours that the kernel finds and forgets by itself. */
-const ownDoing = /\b(REACHABLE|STALE|DELAY|PROBE|INCOMPLETE|FAILED|NOARP)\b/;
+/**
+ * What the kernel does by itself: it finds and forgets neighbours, and a bridge tells of a port (a line without a qdisc) when
+ * the forward delay of 15 s after the port's start is over, STP or not. A port that somebody sets is told of with its qdisc too.
+ */
+const ownDoing = [
+  /\b(REACHABLE|STALE|DELAY|PROBE|INCOMPLETE|FAILED|NOARP)\b/,
+  /^\d+: \S+ <[^>]*> mtu \d+ master \S+ state /,
+];
 
 /** Sees changes of tables, links, addresses, routes, permanent neighbours and per-link settings of a node. */
 export class KernelWatch {
@@ -37,12 +44,20 @@ export class KernelWatch {
     this.#process.stdout?.on('data', (part: Buffer) => (this.#text += part.toString()));
   }
 
-  /** Resolves when it has been seen to see. */
+  /** Resolves when it has been seen to see, and two seconds have gone by without a change: word of new links comes late. */
   static async start(lab: Lab, node: string): Promise<KernelWatch> {
     const watch = new KernelWatch(lab, node);
     await eventually('the watch sees', () => watch.#seesMark());
-    watch.#text = '';
+    await eventually('nothing changes', async () => {
+      watch.#text = '';
+      await sleep(2_000);
+      return watch.#changes(watch.#text).length === 0;
+    });
     return watch;
+  }
+
+  #changes(text: string): readonly string[] {
+    return text.split('\n').filter((line) => line !== '' && !ownDoing.some((one) => one.test(line)));
   }
 
   /** Ends it, after it was seen that it still sees; answers every change since its start. */
@@ -52,7 +67,7 @@ export class KernelWatch {
     this.#process.stdin?.end();
     await this.#process;
     assert.ok(stillSees, 'the watch had gone blind');
-    return seen.split('\n').filter((line) => line !== '' && !ownDoing.test(line));
+    return this.#changes(seen);
   }
 
   /** Makes a route and a chain that nobody needs, and waits for word of both (legacy iptables sends none). */
@@ -62,7 +77,7 @@ export class KernelWatch {
     const words = stdout.includes('nf_tables') ? [mark, 'WATCHED'] : [mark];
     for (let turn = 0; turn < 20; turn += 1) {
       if (words.every((word) => this.#text.includes(word))) return true;
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await sleep(50);
     }
     return false;
   }
