@@ -141,7 +141,3 @@ export function resetFrame(id: number, code: number): Buffer {
 export function pingFrame(id: number): Buffer {
   return control(types.ping, 0, number(id));
 }
-
-export function goAwayFrame(lastId: number): Buffer {
-  return control(types.goAway, 0, number(lastId, 0));
-}
