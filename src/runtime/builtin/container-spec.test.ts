@@ -118,6 +118,17 @@ test('what the machine cannot do is left out', () => {
   );
 });
 
+test('no device files where no rule guards devices, but for the privileged', () => {
+  const rights = (deviceRules: boolean, privileged: boolean): readonly string[] => {
+    const host = { ...input.host, deviceRules, capabilities: ['CAP_KILL', 'CAP_MKNOD'] };
+    const wanted = { ...config, privileged, addCapabilities: ['MKNOD'] };
+    return containerSpec({ ...input, host, config: wanted }).process.capabilities.bounding;
+  };
+  assert.deepEqual(rights(true, false), ['CAP_KILL', 'CAP_MKNOD']);
+  assert.deepEqual(rights(false, false), ['CAP_KILL']);
+  assert.deepEqual(rights(false, true), ['CAP_KILL', 'CAP_MKNOD']);
+});
+
 test('privileged: every right there is, nothing hidden, /sys writable', () => {
   const spec = containerSpec({ ...input, config: { ...config, privileged: true } });
   assert.deepEqual(spec.process.capabilities.effective, input.host.capabilities);

@@ -48,7 +48,7 @@ export function containerSpec(input: ContainerSpecInput): OciSpec {
   const { config, image, user, host } = input;
   if (config.runAsNonRoot === true && user.uid === 0)
     throw new Error('container has runAsNonRoot and image will run as root');
-  const capabilities = capabilitySet(config, host.capabilities);
+  const capabilities = capabilitySet(config, grantable(host, config.privileged));
   return {
     ociVersion: '1.0.2',
     process: {
@@ -68,6 +68,11 @@ export function containerSpec(input: ContainerSpecInput): OciSpec {
     mounts: [...kernelMounts({ privileged: config.privileged, cgroup: true }), ...podMounts(input)],
     linux: linuxPart(input),
   };
+}
+
+/** Without device rules whoever makes a device file reads and writes the host's disk by it. */
+function grantable({ capabilities, deviceRules: areRuled }: HostAbilities, privileged: boolean): readonly string[] {
+  return areRuled || privileged ? capabilities : capabilities.filter((name) => name !== 'CAP_MKNOD');
 }
 
 /** Kubernetes: `command` replaces ENTRYPOINT and CMD, `args` only CMD. */
