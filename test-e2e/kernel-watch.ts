@@ -7,21 +7,21 @@ import { eventually, type Lab } from './lab.ts';
 
 const STATE = `iptables-save | sed -e '/^#/d' -e 's/\\[[0-9]*:[0-9]*\\]//'
 for n in $(ip netns list | cut -d' ' -f1); do echo "netns $n"; ip -n $n -o address; ip -n $n route show table all; ip -n $n neigh show nud permanent; done
-ip -o link; ip -o address; ip route show table all; ip rule; ip neigh show nud permanent; bridge -o link
+ip -o link; ip -o address; ip route show table all; ip rule; ip neigh show nud permanent; bridge -o -d link
 sort /proc/self/mountinfo | cut -d' ' -f3-; find /sys/fs/cgroup/kubepods -type d | sort`;
 
 /** Rules, links, addresses, routes, permanent neighbours, of the node and of its pods; mounts and pods' control groups. */
 export async function kernelState(lab: Lab, node: string): Promise<string[]> {
   const { stdout } = await lab.onNode(node, ['bash', '-c', STATE]);
-  // What a link prints as its life time counts down.
-  return stdout.split('\n').map((line) => line.replace(/(valid|preferred)_lft \\S+/g, '').trim());
+  // Life times count down, and a new address is checked for a second.
+  return stdout.split('\n').map((line) => line.replace(/(valid|preferred)_lft \S+|tentative /g, '').trim());
 }
 
 const WATCH = `nft monitor & ip -o monitor link address route rule netconf neigh & cat > /dev/null; kill %1 %2`;
 const mark = '192.0.2.77';
 /**
  * What the kernel does by itself: it finds and forgets neighbours, and a bridge tells of a port (a line without a qdisc) when
- * the forward delay of 15 s after the port's start is over, STP or not. A port that somebody sets is told of with its qdisc too.
+ * the forward delay of 15 s after the port's start is over, STP or not. A port's flags, set anew to what they were, are not told.
  */
 const ownDoing = [
   /\b(REACHABLE|STALE|DELAY|PROBE|INCOMPLETE|FAILED|NOARP)\b/,

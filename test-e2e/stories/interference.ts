@@ -42,9 +42,9 @@ export function interferenceStories(lab: Lab): void {
 
     test('kill -9 of an agent: no request fails, and the next agent changes nothing in the kernel', async () => {
       const node = 'node1';
-      const before = await kernelState(lab, node);
       const served = await timesServed(lab, node);
       const watch = await KernelWatch.start(lab, node);
+      const before = await kernelState(lab, node);
       const loop = await RequestLoop.start(lab, Object.keys(ASKERS), clusterIP);
       await sleep(300);
       await killAgent(lab, node);
