@@ -66,8 +66,6 @@ export function interferenceStories(lab: Lab): void {
         victim = await lab.get<Pod>(['pod', 'steady-2']);
         await lab.onNode('node1', ['iptables', '-t', 'nat', '-F']);
         await lab.onNode('node2', ['ip', 'link', 'delete', await linkOf(lab, 'node2', victim)]);
-        assert.equal(await ask('steady-1'), false, 'without its rules nobody answers');
-        assert.equal(await ask('steady-2'), false, 'without its link nobody answers');
       });
 
       test('a table is flushed: it is put back as it was, and Events tell', async () => {

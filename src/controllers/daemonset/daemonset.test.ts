@@ -230,6 +230,8 @@ describe('a DaemonSet', () => {
     await cluster.create(daemonSets, agent());
     await eventually(() => assertRolledOut(set(), 1));
     const fail = async (): Promise<string> => {
+      // Not before its kubelet has had its say, or that would come last.
+      await eventually(() => assert.equal(podsOf()[0]?.status?.phase, 'Running'));
       const [pod] = podsOf();
       const name = pod?.metadata.name ?? '';
       await cluster.patch(
