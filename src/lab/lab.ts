@@ -11,7 +11,7 @@ import { removeImageDoor, writeImageDoorFiles } from './image-door.ts';
 import { readLabFile, requireLabFile, writeLabFile, type LabFile } from './lab-file.ts';
 import { withLabLock, withRangesLock } from './lock.ts';
 import { makeSharedFolders, writeMachineFiles } from './machine-files.ts';
-import { firstProcess, observeLab, readHostFacts, type ObservedLab } from './observed.ts';
+import { firstProcess, observeLab, readHostFacts, startedProcess, type ObservedLab } from './observed.ts';
 import { labPlaces, machinePlaces } from './places.ts';
 import { planMachineRemoval, planMachineStart, planRemoval, planUp, renderPlan, type LabPlan } from './plan.ts';
 import type { HostFacts } from './scripts.ts';
@@ -201,7 +201,7 @@ class NamespaceLab implements Lab {
   async enter(machine: string): Promise<[string, ...string[]]> {
     const { config } = await requireLabFile(this.#name);
     machineNamed(config, machine);
-    const pid = await firstProcess(await readHostFacts(), this.#name, machine);
+    const pid = await startedProcess(await readHostFacts(), this.#name, machine);
     if (pid === undefined)
       throw new LabError(`${machine} of lab ${this.#name} is not running: podwire node start ${machine}`);
     return ['nsenter', `--target=${pid}`, '--mount', '--uts', '--ipc', '--net', '--pid', '--cgroup', '--'];

@@ -2,9 +2,13 @@
 import { existsSync } from 'node:fs';
 import { readdir, readFile, readlink, realpath } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { LabError } from './config.ts';
 import { kernelNames } from './places.ts';
 import { machineCgroup, type HostFacts } from './scripts.ts';
+
+/** From a machine's first process to its supervisor: some ten milliseconds. */
+const startBoundMs = 2_000;
 
 /** `running`: something lives in it. `dead`: its control group is there and empty. `absent`: nothing is there. */
 export type MachineState = 'running' | 'dead' | 'absent';
@@ -72,17 +76,31 @@ export async function isPopulated(group: string): Promise<boolean> {
   return /^populated 1$/m.test(events);
 }
 
+async function processesOfInit(root: string, lab: string, machine: string): Promise<string[]> {
+  const group = join(machineCgroup(root, lab, machine), 'init');
+  return (await readFile(join(group, 'cgroup.procs'), 'utf8').catch(() => '')).split('\n').filter(Boolean);
+}
+
 /** The first process of a machine as the host numbers it; undefined when the machine is not running. */
 export async function firstProcess(
   { cgroupRoot }: HostFacts,
   lab: string,
   machine: string,
 ): Promise<number | undefined> {
-  const group = join(machineCgroup(cgroupRoot, lab, machine), 'init');
-  const pids = (await readFile(join(group, 'cgroup.procs'), 'utf8').catch(() => '')).split('\n').filter(Boolean);
-  for (const pid of pids) {
+  for (const pid of await processesOfInit(cgroupRoot, lab, machine)) {
     const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
     if (/^NSpid:\t\d+\t1$/m.test(status)) return Number(pid);
+  }
+  return undefined;
+}
+
+/** As `firstProcess`, but waits for a machine that is on its way: its namespaces can be entered when its supervisor runs. */
+export async function startedProcess(host: HostFacts, lab: string, machine: string): Promise<number | undefined> {
+  for (const end = Date.now() + startBoundMs; Date.now() < end; await sleep(5)) {
+    const pid = await firstProcess(host, lab, machine);
+    const name = pid === undefined ? '' : await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '');
+    if (name.trim() === 's6-svscan') return pid;
+    if ((await processesOfInit(host.cgroupRoot, lab, machine)).length === 0) return undefined;
   }
   return undefined;
 }
