@@ -76,9 +76,10 @@ export function overlayOptions(overlay: OverlayMount): string {
   return text;
 }
 
-/** Mounts an overlay; all folders must be there. */
+/** Mounts an overlay; all folders must be there. A device file in a layer opens nothing: images come from strangers. */
 export async function mountOverlay(exec: Exec, overlay: OverlayMount): Promise<void> {
-  await exec.run({ argv: ['mount', '-t', 'overlay', 'overlay', '-o', overlayOptions(overlay), overlay.target] });
+  const options = `nodev,${overlayOptions(overlay)}`;
+  await exec.run({ argv: ['mount', '-t', 'overlay', 'overlay', '-o', options, overlay.target] });
 }
 
 /**
