@@ -10,7 +10,7 @@ import type { Exec } from '../kernel/exec.ts';
 import { createRunner } from '../kernel/runner.ts';
 import { startKubelet } from '../kubelet/index.ts';
 import { createNodeNetwork } from '../network/index.ts';
-import { createDepartures, startProxy } from '../proxy/index.ts';
+import { createDepartures, startProxy, type ProxyOptions } from '../proxy/index.ts';
 import { parseNodeLabels, parseTaints } from './node-settings.ts';
 import { pullsOf } from './pulls.ts';
 import { createBuiltinRuntime, ociRuntimeHere } from '../runtime/builtin/index.ts';
@@ -25,6 +25,20 @@ async function versionOf(exec: Exec, program: string): Promise<string> {
   } catch {
     return 'unknown';
   }
+}
+
+function tlsOf(argv: AgentArguments): { readonly cert: string; readonly key: string; readonly clientCA: string } {
+  const text = (path: string): string => readFileSync(path, 'utf8');
+  return {
+    cert: text(argv['tls-cert-file']),
+    key: text(argv['tls-private-key-file']),
+    clientCA: text(argv['client-ca-file']),
+  };
+}
+
+function proxySettings(argv: AgentArguments): Pick<ProxyOptions, 'mode' | 'nodePortAddresses'> {
+  const addresses = argv['nodeport-addresses'];
+  return { mode: argv['proxy-mode'], ...(addresses === undefined ? {} : { nodePortAddresses: addresses }) };
 }
 
 interface Ground {
@@ -55,7 +69,6 @@ async function startNode(argv: AgentArguments, { exec, logger, signal }: Ground)
     ociRuntime,
   });
   const [version] = await Promise.all([versionOf(exec, ociRuntime), network.start()]);
-  const text = (path: string): string => readFileSync(path, 'utf8');
   const departures = createDepartures();
   const kubelet = startKubelet({
     client,
@@ -70,11 +83,7 @@ async function startNode(argv: AgentArguments, { exec, logger, signal }: Ground)
     runDir: argv['run-dir'],
     logDir: argv['log-dir'],
     port: argv.port,
-    tls: {
-      cert: text(argv['tls-cert-file']),
-      key: text(argv['tls-private-key-file']),
-      clientCA: text(argv['client-ca-file']),
-    },
+    tls: tlsOf(argv),
     clusterDomain: argv['cluster-domain'],
     ...(argv['cluster-dns'] === undefined ? {} : { clusterDNS: argv['cluster-dns'] }),
     runtimeVersion: `conmon+${ociRuntime}://${version}`,
@@ -86,7 +95,10 @@ async function startNode(argv: AgentArguments, { exec, logger, signal }: Ground)
     logger,
     signal,
   });
-  await Promise.all([kubelet, startProxy({ ...shared, departures, events: recorder('kube-proxy') })]);
+  await Promise.all([
+    kubelet,
+    startProxy({ ...shared, ...proxySettings(argv), departures, events: recorder('kube-proxy') }),
+  ]);
   return {
     async close() {
       await runtime.stop();

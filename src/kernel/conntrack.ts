@@ -1,5 +1,6 @@
 /** The kernel's table of flows, through conntrack(8). */
 import type { Exec } from './exec.ts';
+import { ipv4, type Family } from './family.ts';
 
 /** A flow: the packet that opened it, and the packet that is expected back. They differ where NAT stands between. */
 export interface Flow {
@@ -20,6 +21,8 @@ export interface FlowSide {
 
 /** Which flows to delete; every field given must match. */
 export interface FlowFilter {
+  /** IPv4 when left out. */
+  readonly family?: Family;
   readonly protocol?: string;
   readonly originalSource?: string;
   readonly originalDestination?: string;
@@ -54,10 +57,13 @@ export function parseFlow(line: string): Flow | undefined {
   return { protocol, original: sideOf(original), reply: sideOf(reply), unreplied: words.includes('[UNREPLIED]') };
 }
 
-/** The flows of one protocol, or all. */
-export async function listFlows(exec: Exec, protocol?: string): Promise<readonly Flow[]> {
+/** The flows of one family (IPv4 unless told), of one protocol, or all. */
+export async function listFlows(
+  exec: Exec,
+  { family, protocol }: { readonly family?: Family; readonly protocol?: string } = {},
+): Promise<readonly Flow[]> {
   const { stdout } = await exec.run({
-    argv: ['conntrack', '-L', ...(protocol === undefined ? [] : ['-p', protocol])],
+    argv: ['conntrack', '-L', '-f', (family ?? ipv4).name, ...(protocol === undefined ? [] : ['-p', protocol])],
     maxOutputBytes: 512 * 1024 * 1024,
   });
   return stdout.split('\n').flatMap((line) => parseFlow(line) ?? []);
@@ -75,5 +81,5 @@ export async function deleteFlows(exec: Exec, filter: FlowFilter): Promise<void>
   ];
   const words = flags.flatMap(([flag, value]) => (value === undefined ? [] : [flag, String(value)]));
   // It exits with 1 when nothing matched.
-  await exec.run({ argv: ['conntrack', '-D', ...words], okExitCodes: [0, 1] });
+  await exec.run({ argv: ['conntrack', '-D', '-f', (filter.family ?? ipv4).name, ...words], okExitCodes: [0, 1] });
 }

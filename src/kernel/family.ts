@@ -26,3 +26,20 @@ export const ipv4: Family = {
   loopback: '127.0.0.0/8',
   multicast: '224.0.0.0/4',
 };
+
+export const ipv6: Family = {
+  name: 'ipv6',
+  version: 6,
+  ipFlag: '-6',
+  save: 'ip6tables-save',
+  restore: 'ip6tables-restore',
+  bits: 128,
+  portUnreachable: 'icmp6-port-unreachable',
+  loopback: '::1/128',
+  multicast: 'ff00::/8',
+};
+
+/** The family of an address or CIDR, told by its text. */
+export function familyOfText(text: string): Family {
+  return text.includes(':') ? ipv6 : ipv4;
+}

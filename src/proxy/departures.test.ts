@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { Endpoint, EndpointSlice, Service } from '../api/types.gen.ts';
 import { ipv4 } from '../kernel/family.ts';
 import { createDepartures } from './departures.ts';
-import { loadBalancingTable } from './model.ts';
+import { servicePorts } from './model/service-ports.ts';
 
 const service: Service = {
   metadata: { namespace: 'shop', name: 'web' },
@@ -24,8 +24,9 @@ function addressesWithout(leaving: ReadonlySet<string>, ...endpoints: readonly E
     ports: [{ port: 8080 }],
     endpoints: [...endpoints],
   };
-  const input = { services: [service], slicesOf: () => [slice], nodeName: 'node-a', family: ipv4, leaving };
-  return loadBalancingTable(input).flatMap(({ endpoints: chosen }) => chosen.map(({ ip }) => ip));
+  return servicePorts(service, [slice], ipv4, { nodeName: 'node-a', leaving }).flatMap(({ endpoints: chosen }) =>
+    chosen.map(({ ip }) => ip),
+  );
 }
 
 test('a pod that departs is out of the table, whatever its slices still say', () => {

@@ -13,8 +13,8 @@ interface Departures {
 export interface DepartureBoard extends Departures {
   /** UIDs that no rule may name while somebody else is ready. */
   readonly leaving: ReadonlySet<string>;
-  /** The proxy's: how a commit is asked for. */
-  onRequest(request: () => void): void;
+  /** The proxy's: how a commit without this pod is asked for; also told of those that wait already. */
+  onRequest(request: (podUid: string) => void): void;
   /** To be called as the rules are computed; call what comes back once they are in the kernel. */
   boarding(): () => void;
   /** Forgets those for which `isNamed` is false: no EndpointSlice tells of them any more. */
@@ -25,19 +25,19 @@ export interface DepartureBoard extends Departures {
 export function createDepartures(): DepartureBoard {
   const leaving = new Set<string>();
   let waiting: (() => void)[] = [];
-  let request = (): void => undefined;
+  let request: (podUid: string) => void = () => undefined;
   return {
     leaving,
     endpointGone: (podUid) => {
       leaving.add(podUid);
       return new Promise((resolve) => {
         waiting.push(resolve);
-        request();
+        request(podUid);
       });
     },
     onRequest: (ask) => {
       request = ask;
-      if (waiting.length > 0) ask();
+      if (waiting.length > 0) for (const podUid of leaving) ask(podUid);
     },
     boarding: () => {
       const served = new Set(waiting);

@@ -1,28 +1,34 @@
-/** Services on this node: from the API's objects to rules in the kernel. */
+/** Services on this node: from the API's objects to the kernel. */
 import type { EventRecorder } from '../api/event-recorder.ts';
-import { keyOf, type Informer, type InformerFactory } from '../api/informer.ts';
+import { keyOf, type InformerFactory } from '../api/informer.ts';
 import type { Logger } from '../api/logger.ts';
-import { endpointSlices, nodes, services } from '../api/resources.ts';
-import type { EndpointSlice, Node, Service } from '../api/types.gen.ts';
+import type { Node, Service } from '../api/types.gen.ts';
 import { printChanges, type Change } from '../kernel/change.ts';
-import { createCommitLoop, everyInterval } from '../kernel/commit-loop.ts';
+import { createCommitLoop, everyInterval, type CommitLoop } from '../kernel/commit-loop.ts';
 import type { Exec } from '../kernel/exec.ts';
-import { ipv4 } from '../kernel/family.ts';
-import type { DesiredRules } from '../kernel/plan-iptables.ts';
-import { createRuleWriter } from '../kernel/rule-writer.ts';
+import { familyOfText, type Family } from '../kernel/family.ts';
+import { defaultProxyMode, type ProxyMode } from './back-end.ts';
 import { createDepartures, type DepartureBoard } from './departures.ts';
-import { createFlowKeeper } from './flows.ts';
+import { createDirtyKeys, type DirtyKeys } from './dirty-keys.ts';
+import { createFamilyProxy, type FamilyProxy } from './family-proxy.ts';
+import { createFlowKeeper } from './flows/flow-keeper.ts';
 import { losesEndpoint } from './lost-endpoints.ts';
-import { loadBalancingTable, serviceKeyOf, type ServicePort } from './model.ts';
-import { ownsChain } from './names.ts';
-import { desiredRules } from './plan-rules.ts';
+import { modeNamed, modes } from './modes.ts';
+import { serviceKeyOf } from './model/service-ports.ts';
+import { createProxyObjects, type ProxyObjects } from './objects.ts';
 
 export { createDepartures } from './departures.ts';
+export { defaultProxyMode, proxyModes, type ProxyMode } from './back-end.ts';
 
+/** What the proxy of a node is given. */
 export interface ProxyOptions {
   readonly exec: Exec;
   readonly nodeName: string;
+  /** Of all pods: one CIDR, or one a family with a comma between. Its families are those that are served. */
   readonly clusterCIDR: string;
+  readonly mode?: ProxyMode;
+  /** Where node ports listen, as CIDRs; left out: on every address of the node but loopback's. */
+  readonly nodePortAddresses?: readonly string[];
   readonly informers: InformerFactory;
   readonly events: EventRecorder;
   readonly logger: Logger;
@@ -34,30 +40,6 @@ export interface ProxyOptions {
 }
 
 const defaultAuditIntervalMs = 30_000;
-/** Lines of a plan that go to the log. */
-const loggedLines = 20;
-
-interface Objects {
-  readonly services: Informer<Service>;
-  readonly slices: Informer<EndpointSlice>;
-  readonly nodes: Informer<Node>;
-}
-
-function informersOf(informers: InformerFactory, nodeName: string): Objects {
-  return {
-    services: informers.informer(services),
-    slices: informers.informer(endpointSlices, {
-      indexes: {
-        service: (slice) => [serviceKeyOf(slice) ?? ''],
-        podHere: (slice) =>
-          (slice.endpoints ?? [])
-            .filter((one) => one.nodeName === nodeName)
-            .map(({ targetRef }) => targetRef?.uid ?? ''),
-      },
-    }),
-    nodes: informers.informer(nodes, { fieldSelector: `metadata.name=${nodeName}` }),
-  };
-}
 
 /** Tells the node's owner that somebody changed rules of ours. */
 function reportRepair(
@@ -75,65 +57,129 @@ function reportRepair(
   events.event({ apiVersion: 'v1', kind: 'Node', metadata }, 'Warning', 'ServiceRulesRepaired', message);
 }
 
+/** One family's part, and how it hears of others' changes. */
+function startFamily(
+  family: Family,
+  cidrs: readonly string[],
+  objects: ProxyObjects,
+  options: ProxyOptions,
+): { readonly proxy: FamilyProxy; audit(): Promise<void> } {
+  const { exec, nodeName, nodePortAddresses, logger, signal } = options;
+  const clusterCIDR = cidrs.find((cidr) => familyOfText(cidr) === family);
+  const settings = {
+    nodeName,
+    clusterCIDR,
+    nodePortAddresses: nodePortAddresses?.filter((cidr) => familyOfText(cidr) === family),
+  };
+  const backEnd = modeNamed(options.mode ?? defaultProxyMode).create({ exec, family, settings, logger, signal });
+  const flows = createFlowKeeper({ exec, family, clusterCIDR, logger });
+  const proxy = createFamilyProxy({ family, source: objects, backEnd, flows, logger });
+  const audit = async (): Promise<void> => {
+    try {
+      const changes = await proxy.audit();
+      if (changes.length > 0) reportRepair(options, objects.node(), changes);
+    } catch (error) {
+      logger.error('audit of the rules failed', { family: family.name, error });
+    }
+  };
+  backEnd.watch?.(() => void audit());
+  return { proxy, audit };
+}
+
+/** What of other modes the kernel still has goes once this mode's rules are in: no moment without rules. */
+async function cleanUpOthers(options: ProxyOptions, families: readonly Family[]): Promise<void> {
+  for (const mode of modes.filter((one) => one.name !== (options.mode ?? defaultProxyMode))) {
+    for (const family of families) {
+      const changes = await mode.cleanUp(options.exec, family);
+      if (changes.length > 0)
+        options.logger.info('rules of another mode removed', { mode: mode.name, changes: changes.length });
+    }
+  }
+}
+
 /**
  * Resolves when the rules of all Services known at start are in the kernel (or the signal fired). Rules stay when it ends.
  * Never rejects for a kernel that refuses: it logs and tries again.
  */
-export async function startProxy(options: ProxyOptions): Promise<void> {
-  const { exec, nodeName, clusterCIDR, informers, signal, departures = createDepartures() } = options;
-  const logger = options.logger.with({ part: 'proxy' });
-  const family = ipv4;
-  const objects = informersOf(informers, nodeName);
-  const writer = createRuleWriter({ exec, family, owns: ownsChain });
-  const flows = createFlowKeeper(exec, clusterCIDR, logger);
+export async function startProxy(given: ProxyOptions): Promise<void> {
+  const options = { ...given, logger: given.logger.with({ part: 'proxy' }) };
+  const { nodeName, informers, signal, logger, departures = createDepartures() } = options;
+  const cidrs = options.clusterCIDR.split(',');
+  const families = cidrs.map(familyOfText);
+  const objects = createProxyObjects(informers, nodeName, departures.leaving);
+  const parts = families.map((family) => startFamily(family, cidrs, objects, options));
+  const dirty = createDirtyKeys();
 
-  const desired = (): { table: readonly ServicePort[]; rules: DesiredRules } => {
-    const slicesOf = (key: string): readonly EndpointSlice[] => objects.slices.byIndex('service', key);
-    const { leaving } = departures;
-    const table = loadBalancingTable({ services: objects.services.list(), slicesOf, nodeName, family, leaving });
-    return { table, rules: desiredRules({ table, family, clusterCIDR }) };
-  };
   const commit = async (): Promise<void> => {
-    const started = performance.now();
-    departures.forget((uid) => objects.slices.byIndex('podHere', uid).length > 0);
+    departures.forget((uid) => objects.servicesOfPod(uid).length > 0);
     const departed = departures.boarding();
-    const { table, rules } = desired();
-    const changes = await writer.sync(rules);
-    departed();
-    if (changes.length > 0) {
-      const plan = printChanges(changes.slice(0, loggedLines));
-      logger.info('rules written', { changes: changes.length, ms: Math.round(performance.now() - started), plan });
+    const keys = dirty.take();
+    let open = parts.length;
+    const onWritten = (): void => {
+      open -= 1;
+      if (open === 0) departed();
+    };
+    try {
+      await Promise.all(parts.map(({ proxy }) => proxy.commit(keys, onWritten)));
+    } catch (error) {
+      dirty.addAll();
+      throw error;
     }
-    await flows.reconcile(table);
   };
   const loop = createCommitLoop({ name: 'Services', commit, logger, signal });
-  const audit = async (): Promise<void> => {
-    try {
-      const changes = await writer.audit();
-      if (changes.length > 0) reportRepair({ ...options, logger }, objects.nodes.get(nodeName), changes);
-    } catch (error) {
-      logger.error('audit of the rules failed', { error });
-    }
-  };
-
   const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
-  await Promise.race([Promise.all([objects.services.synced, objects.slices.synced]), stopped]);
+  await Promise.race([Promise.all([objects.serviceInformer.synced, objects.sliceInformer.synced]), stopped]);
   if (signal.aborted) return;
+  follow(objects, dirty, departures, loop, signal);
+  const auditMs = options.auditIntervalMs ?? defaultAuditIntervalMs;
+  everyInterval(auditMs, signal, async () => void (await Promise.all(parts.map((part) => part.audit()))));
+  await loop.settled();
+  if (!signal.aborted)
+    await cleanUpOthers(options, families).catch((error: unknown) =>
+      logger.error('rules of another mode could not be removed', { error }),
+    );
+  logger.info('Services are served', { services: objects.services().length });
+}
+
+/** What changes asks for a commit, and says which Services are meant. */
+function follow(
+  objects: ProxyObjects,
+  dirty: DirtyKeys,
+  departures: DepartureBoard,
+  loop: CommitLoop,
+  signal: AbortSignal,
+): void {
+  let zone = objects.whereabouts().zone;
   const stops = [
-    objects.services.onChange(({ type, object, previous }) => {
-      if (type !== 'updated' || previous === undefined || servicePart(object) !== servicePart(previous)) loop.request();
+    objects.serviceInformer.onChange(({ type, object, previous }) => {
+      if (type === 'updated' && previous !== undefined && servicePart(object) === servicePart(previous)) return;
+      dirty.add(keyOf(object));
+      loop.request();
     }),
-    objects.slices.onChange((change) => loop.request({ urgent: losesEndpoint(change) })),
+    objects.sliceInformer.onChange((change) => {
+      for (const slice of [change.object, change.previous]) {
+        const key = slice === undefined ? undefined : serviceKeyOf(slice);
+        if (key !== undefined) dirty.add(key);
+      }
+      loop.request({ urgent: losesEndpoint(change) });
+    }),
+    objects.nodeInformer.onChange(() => {
+      const now = objects.whereabouts().zone;
+      if (now === zone) return;
+      zone = now;
+      dirty.addAll();
+      loop.request();
+    }),
   ];
   signal.addEventListener('abort', () => stops.forEach((stop) => stop()), { once: true });
-  departures.onRequest(() => loop.request({ urgent: true }));
+  departures.onRequest((podUid) => {
+    for (const key of objects.servicesOfPod(podUid)) dirty.add(key);
+    loop.request({ urgent: true });
+  });
   loop.request();
-  everyInterval(options.auditIntervalMs ?? defaultAuditIntervalMs, signal, audit);
-  await loop.settled();
-  logger.info('Services are served', { services: objects.services.list().length });
 }
 
 /** What of a Service the rules depend on. */
 function servicePart(service: Service): string {
-  return JSON.stringify([keyOf(service), service.spec, service.metadata.labels]);
+  return JSON.stringify([keyOf(service), service.spec, service.metadata.labels, service.status?.loadBalancer]);
 }

@@ -15,17 +15,14 @@ import {
   serverPorts,
   type PacketCase,
 } from '../../test/cases/service-packets.ts';
-import { loadBalancingTable, serviceKeyOf } from './model.ts';
-import { ownsChain } from './names.ts';
-import { desiredRules } from './plan-rules.ts';
+import { ownsChain } from './iptables/names.ts';
+import { desiredRules } from './iptables/plan-rules.ts';
+import { portsOf } from './model/service-port.ts';
+import { tableOf } from './model/table-keeper.ts';
+import { objectSource } from './testing/object-source.ts';
 
 function rulesOf(nodeName: string): RuleSet {
-  const table = loadBalancingTable({
-    services: clusterServices,
-    slicesOf: (key) => clusterSlices.filter((slice) => serviceKeyOf(slice) === key),
-    nodeName,
-    family: ipv4,
-  });
+  const table = portsOf(tableOf(objectSource(clusterServices, clusterSlices, { nodeName }), ipv4));
   return observedAfter({
     desired: desiredRules({ table, family: ipv4, clusterCIDR }),
     observed: new Map(),

@@ -1,4 +1,5 @@
 import type { CommandModule } from 'yargs';
+import { defaultProxyMode, proxyModes, type ProxyMode } from '../../proxy/index.ts';
 
 export interface AgentArguments {
   readonly kubeconfig: string;
@@ -23,6 +24,8 @@ export interface AgentArguments {
   readonly 'node-labels': string;
   readonly 'register-with-taints': string;
   readonly 'endpoint-drain-ms': number;
+  readonly 'proxy-mode': ProxyMode;
+  readonly 'nodeport-addresses': readonly string[] | undefined;
 }
 
 export const agentCommand: CommandModule<object, AgentArguments> = {
@@ -63,6 +66,16 @@ export const agentCommand: CommandModule<object, AgentArguments> = {
         type: 'number',
         default: 200,
         describe: "from the moment a pod leaves its Services until it is told to stop, for other nodes' rules",
+      },
+      'proxy-mode': {
+        choices: proxyModes,
+        default: defaultProxyMode,
+        describe: 'how Services get into the kernel',
+      },
+      'nodeport-addresses': {
+        type: 'string',
+        array: true,
+        describe: 'CIDRs of node addresses that node ports listen on; every one but loopback without it',
       },
     }),
   handler: async (argv) => {

@@ -2,10 +2,10 @@
  * Dispatch by address. A chain is walked rule by rule, so a flat list costs every new connection a step a Service. A radix
  * tree of chains keeps it short: a chain with more than a few addresses leads on by the next four bits.
  */
-import { formatCIDR, parseIP } from '../api/addresses.ts';
-import type { Family } from '../kernel/family.ts';
-import { comment } from '../kernel/iptables.ts';
-import type { DesiredChain } from '../kernel/plan-iptables.ts';
+import { formatCIDR, parseIP } from '../../api/addresses.ts';
+import type { Family } from '../../kernel/family.ts';
+import { comment } from '../../kernel/iptables.ts';
+import type { DesiredChain } from '../../kernel/plan-iptables.ts';
 
 /** The rules for one address. */
 export interface AddressRules {

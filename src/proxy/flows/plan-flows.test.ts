@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Flow } from '../kernel/conntrack.ts';
+import type { Flow } from '../../kernel/conntrack.ts';
 import { mayLeaveFlows, staleFlows, type Frontends } from './plan-flows.ts';
 
 const frontends = (address: Record<string, string[]>, nodePort: Record<number, string[]> = {}): Frontends => ({

@@ -2,9 +2,9 @@
  * Which flows the kernel still leads to the wrong place. A datagram flow lives as long as its sender goes on, so a rule that
  * is gone does not end it (TCP ends by itself: the far end resets it).
  */
-import { contains, parseCIDR } from '../api/addresses.ts';
-import type { Flow, FlowFilter } from '../kernel/conntrack.ts';
-import type { Endpoint, ServicePort } from './model.ts';
+import { contains, parseCIDR } from '../../api/addresses.ts';
+import type { Flow, FlowFilter } from '../../kernel/conntrack.ts';
+import type { Endpoint, ServicePort } from '../model/service-port.ts';
 
 /** Where a datagram Service listens, and who may answer there. */
 export interface Frontends {
@@ -20,7 +20,7 @@ export interface StaleFlowsInput {
   /** Those of the table before: a Service that was deleted has left flows too. */
   readonly previous: Frontends | undefined;
   readonly nodeAddresses: ReadonlySet<string>;
-  readonly clusterCIDR: string;
+  readonly clusterCIDR: string | undefined;
 }
 
 const at = (address: string, port: number): string => `${address} ${port}`;
@@ -32,9 +32,10 @@ export function datagramFrontends(table: readonly ServicePort[]): Frontends {
   const byNodePort = new Map<number, Set<string>>();
   for (const port of table) {
     if (port.protocol !== 'udp') continue;
-    // Traffic from inside may take any endpoint even under policy Local: nobody who may answer is cut off.
-    const answering = new Set([...keysOf(port.endpoints), ...keysOf(port.localEndpoints)]);
-    for (const ip of [...port.clusterIPs, ...port.externalIPs]) byAddress.set(at(ip, port.port), answering);
+    // Whoever still serves may go on with the flows it has.
+    const answering = new Set(keysOf(port.serving));
+    for (const ip of [...port.clusterIPs, ...port.externalIPs, ...port.loadBalancerIPs])
+      byAddress.set(at(ip, port.port), answering);
     if (port.nodePort !== undefined) byNodePort.set(port.nodePort, answering);
   }
   return { byAddress, byNodePort };
@@ -69,7 +70,11 @@ function isStale(flow: Flow, { frontends, previous, nodeAddresses, clusterCIDR }
   if (!translated) return false;
   if (previous !== undefined) return answeringFor(flow, previous, nodeAddresses) !== undefined;
   // At start nobody remembers: an address that is no node's, translated to a pod, and no Service has it.
-  return contains(parseCIDR(clusterCIDR), flow.reply.source) && !nodeAddresses.has(flow.original.destination);
+  return (
+    clusterCIDR !== undefined &&
+    contains(parseCIDR(clusterCIDR), flow.reply.source) &&
+    !nodeAddresses.has(flow.original.destination)
+  );
 }
 
 /** One filter for each pair of frontend and answerer that is no longer one; exactly those flows match it. */

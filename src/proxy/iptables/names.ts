@@ -1,6 +1,6 @@
 /** Chain names and the mark of the iptables back end. A chain name has room for 28 characters. */
 import { createHash } from 'node:crypto';
-import type { ServicePort } from './model.ts';
+import { portKey, type ServicePort } from '../model/service-port.ts';
 
 /** On packets that are to leave with the node's own address. */
 export const masqueradeMark = '0x20000/0x20000';
@@ -27,9 +27,9 @@ export function ownsChain(name: string): boolean {
 }
 
 /** PW- (3) + kind (3) + - (1) + hash (8) + - (1) + as much of the Service's name as fits (12) = 28. */
-function chainName(kind: 'SVC' | 'LOC' | 'EXT', { name, service, protocol }: ServicePort): string {
-  const hash = createHash('sha256').update(`${name}/${protocol}`).digest('hex').slice(0, 8);
-  return `PW-${kind}-${hash}-${service.slice(service.indexOf('/') + 1).slice(0, 12)}`;
+function chainName(kind: 'SVC' | 'LOC' | 'EXT', port: ServicePort): string {
+  const hash = createHash('sha256').update(portKey(port)).digest('hex').slice(0, 8);
+  return `PW-${kind}-${hash}-${port.service.slice(port.service.indexOf('/') + 1).slice(0, 12)}`;
 }
 
 export interface PortChains {

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { EndpointSlice, Service } from '../api/types.gen.ts';
-import { ipv4 } from '../kernel/family.ts';
-import { planRules } from '../kernel/plan-iptables.ts';
-import { clusterServices, clusterSlices } from '../../test/cases/service-packets.ts';
-import { loadBalancingTable, serviceKeyOf, type ServicePort } from './model.ts';
+import type { EndpointSlice, Service } from '../../api/types.gen.ts';
+import { ipv4 } from '../../kernel/family.ts';
+import { planRules } from '../../kernel/plan-iptables.ts';
+import { clusterServices, clusterSlices } from '../../../test/cases/service-packets.ts';
+import { portsOf, type ServicePort } from '../model/service-port.ts';
+import { tableOf as modelTable } from '../model/table-keeper.ts';
+import { objectSource } from '../testing/object-source.ts';
 import { ownsChain } from './names.ts';
 import { planDispatch } from './plan-dispatch.ts';
 import { desiredRules } from './plan-rules.ts';
@@ -12,8 +14,7 @@ import { desiredRules } from './plan-rules.ts';
 const clusterCIDR = '10.77.0.0/16';
 
 function tableOf(services: readonly Service[], slices: readonly EndpointSlice[] = []): readonly ServicePort[] {
-  const slicesOf = (key: string) => slices.filter((slice) => serviceKeyOf(slice) === key);
-  return loadBalancingTable({ services, slicesOf, nodeName: 'node-a', family: ipv4 });
+  return portsOf(modelTable(objectSource(services, slices, { nodeName: 'node-a' }), ipv4));
 }
 
 function many(services: number, endpoints: number): readonly ServicePort[] {
@@ -24,6 +25,10 @@ function many(services: number, endpoints: number): readonly ServicePort[] {
     clusterIPs: [`10.78.${Math.floor(index / 250)}.${1 + (index % 250)}`],
     port: 80,
     externalIPs: [],
+    loadBalancerIPs: [],
+    sourceRanges: undefined,
+    affinitySeconds: undefined,
+    serving: [],
     nodePort: undefined,
     internalPolicy: 'Cluster',
     externalPolicy: 'Cluster',

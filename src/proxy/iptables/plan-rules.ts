@@ -2,11 +2,11 @@
  * The rules that a load-balancing table asks for: data in, data out. Text is in the very form that iptables-save prints, so
  * that what is read back compares equal.
  */
-import { parseCIDR, contains } from '../api/addresses.ts';
-import type { Family } from '../kernel/family.ts';
-import { comment, oneIn } from '../kernel/iptables.ts';
-import type { DesiredChain, DesiredRules, Hook } from '../kernel/plan-iptables.ts';
-import type { Endpoint, ServicePort } from './model.ts';
+import { parseCIDR, contains } from '../../api/addresses.ts';
+import type { Family } from '../../kernel/family.ts';
+import { comment, oneIn } from '../../kernel/iptables.ts';
+import type { DesiredChain, DesiredRules, Hook } from '../../kernel/plan-iptables.ts';
+import type { Endpoint, ServicePort } from '../model/service-port.ts';
 import { chains, chainsOf, clearMark, masqueradeMark } from './names.ts';
 import { planDispatch, type AddressRules } from './plan-dispatch.ts';
 
