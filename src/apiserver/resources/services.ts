@@ -7,6 +7,7 @@ import { serviceColumns } from './service/columns.ts';
 import { setServiceDefaults } from './service/defaults.ts';
 import { alignClusterIPs, setFamilies } from './service/families.ts';
 import { dropWhatTypeDoesNotUse, keepAllocated } from './service/prepare.ts';
+import { validateServiceStatus } from './service/validate-status.ts';
 import { validateService, validateServiceUpdate } from './service/validate.ts';
 
 function strategy(pools: ServicePools): Strategy<Service> {
@@ -29,7 +30,8 @@ function strategy(pools: ServicePools): Strategy<Service> {
       service.spec = structuredClone(old.spec) ?? {};
     },
     validate: (service) => validateService(service, families),
-    validateUpdate: validateServiceUpdate,
+    validateUpdate: (service, old, { subresource }) =>
+      subresource === 'status' ? validateServiceStatus(service, old) : validateServiceUpdate(service, old),
     allocate: (service, old, { dryRun }) => allocateService(service, old, pools, dryRun),
     release: (service) => {
       releaseService(service, pools);

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Service, ServiceSpec } from '../../../api/types.gen.ts';
+import type { LoadBalancerIngress, Service, ServiceSpec } from '../../../api/types.gen.ts';
 import { createClusterIpPool } from '../../allocators/cluster-ips.ts';
 import { createNodePortPool } from '../../allocators/node-ports.ts';
 import { serviceRow } from '../services.ts';
-import { cells, create, NOW } from '../testing.ts';
+import { cells, contextOf, create, NOW, update } from '../testing.ts';
 
 const row = serviceRow({
   addresses: [createClusterIpPool('10.46.0.0/16')],
@@ -119,6 +119,70 @@ describe('a Service that breaks a rule is refused in the known words', () => {
       create(row, { ...service(), metadata: { name, namespace: 'shop' } }).errors;
     assert.deepEqual(named('web.1'), ['metadata.name: Invalid value: "web.1": must not contain dots']);
     assert.deepEqual(named('1web'), []);
+  });
+});
+
+describe('source ranges in the annotation they once were', () => {
+  const name = 'service.beta.kubernetes.io/load-balancer-source-ranges';
+  const annotated = (type: string, ranges: string): readonly string[] =>
+    create(row, {
+      ...service({ type }),
+      metadata: { name: 'web', namespace: 'shop', annotations: { [name]: ranges } },
+    }).errors;
+
+  it('are looked at like the field', () => {
+    assert.deepEqual(annotated('LoadBalancer', '10.0.0.0/8, 192.0.2.0/24'), []);
+    assert.deepEqual(annotated('LoadBalancer', '10.0.0.0/8, ten'), [
+      `metadata.annotations[${name}]: Invalid value: "ten": must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)`,
+    ]);
+    assert.deepEqual(annotated('ClusterIP', '10.0.0.0/8'), [
+      `metadata.annotations[${name}]: Forbidden: may only be used when \`type\` is 'LoadBalancer'`,
+    ]);
+  });
+});
+
+describe('the status that a balancer writes', () => {
+  const at = 'status.loadBalancer.ingress';
+  const write = (type: string, ...ingress: readonly LoadBalancerIngress[]): readonly string[] => {
+    const { object } = create(row, service({ type }));
+    const status = { loadBalancer: { ingress: [...ingress] } };
+    return update(row, object, (copy) => (copy.status = status), 'status', contextOf({ subresource: 'status' })).errors;
+  };
+  const cases: readonly { what: string; ingress: LoadBalancerIngress; says: readonly string[] }[] = [
+    { what: 'an address and how it is reached', ingress: { ip: '192.0.2.1', ipMode: 'Proxy' }, says: [] },
+    { what: 'an address alone means VIP', ingress: { ip: '192.0.2.1' }, says: [] },
+    { what: 'a name', ingress: { hostname: 'lb.example.com' }, says: [] },
+    {
+      what: 'what is no address',
+      ingress: { ip: '192.0.2' },
+      says: [`${at}[0].ip: Invalid value: "192.0.2": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)`],
+    },
+    {
+      what: 'an address as a name',
+      ingress: { hostname: '192.0.2.1' },
+      says: [`${at}[0].hostname: Invalid value: "192.0.2.1": must be a DNS name, not an IP address`],
+    },
+    {
+      what: 'an unknown mode',
+      ingress: { ip: '192.0.2.1', ipMode: 'Magic' },
+      says: [`${at}[0].ipMode: Unsupported value: "Magic": supported values: "Proxy", "VIP"`],
+    },
+    {
+      what: 'a mode of no address',
+      ingress: { hostname: 'lb.example.com', ipMode: 'VIP' },
+      says: [`${at}[0].ipMode: Forbidden: may not be specified when \`ip\` is not set`],
+    },
+  ];
+  for (const { what, ingress, says } of cases) {
+    it(what, () => {
+      assert.deepEqual(write('LoadBalancer', ingress), says);
+    });
+  }
+
+  it('is no other type of Service', () => {
+    assert.deepEqual(write('NodePort', { ip: '192.0.2.1', ipMode: 'VIP' }), [
+      `${at}: Forbidden: may only be used when \`spec.type\` is 'LoadBalancer'`,
+    ]);
   });
 });
 

@@ -7,6 +7,7 @@ import {
   forbidden,
   invalid,
   invalidEach,
+  keyOf,
   notSupported,
   oneOf,
   required,
@@ -22,6 +23,7 @@ const TYPES = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort'];
 const POLICIES = ['Cluster', 'Local'];
 const DISTRIBUTIONS = ['PreferClose', 'PreferSameZone', 'PreferSameNode'];
 const DAY_SECONDS = 86_400;
+const SOURCE_RANGES = 'service.beta.kubernetes.io/load-balancer-source-ranges';
 
 function validatePort(port: ServicePort, needsName: boolean, names: Set<string>, path: string): FieldError[] {
   const errors: FieldError[] = [];
@@ -95,14 +97,25 @@ function validateAffinity(service: Service): FieldError[] {
   return [...errors, invalid(path, seconds, `must be greater than 0 and less than ${DAY_SECONDS}`)];
 }
 
+/** The field; without it the annotation that it was before. */
+function validateSourceRanges(service: Service, only: string): FieldError[] {
+  const ranges = specOf(service).loadBalancerSourceRanges ?? [];
+  const annotation = service.metadata.annotations?.[SOURCE_RANGES]?.trim() ?? '';
+  const fromField = ranges.length > 0;
+  const path = fromField ? 'spec.LoadBalancerSourceRanges' : keyOf('metadata.annotations', SOURCE_RANGES);
+  if (!fromField && annotation === '') return [];
+  const errors = isType(service, 'LoadBalancer') ? [] : [forbidden(path, only)];
+  const texts = fromField ? ranges : annotation.split(',');
+  const pathOf = (i: number): string => (fromField ? `${path}[${i}]` : path);
+  return [...errors, ...texts.flatMap((range, i) => validateCIDR(pathOf(i), range.trim()))];
+}
+
 function validateLoadBalancer(service: Service): FieldError[] {
   const spec = specOf(service);
   const balanced = isType(service, 'LoadBalancer');
   const errors: FieldError[] = [];
   const only = "may only be used when `type` is 'LoadBalancer'";
-  const ranges = spec.loadBalancerSourceRanges ?? [];
-  if (ranges.length > 0 && !balanced) errors.push(forbidden('spec.LoadBalancerSourceRanges', only));
-  ranges.forEach((range, i) => errors.push(...validateCIDR(`spec.LoadBalancerSourceRanges[${i}]`, range.trim())));
+  errors.push(...validateSourceRanges(service, only));
   if (!balanced && spec.allocateLoadBalancerNodePorts !== undefined) {
     errors.push(forbidden('spec.allocateLoadBalancerNodePorts', only));
   }
