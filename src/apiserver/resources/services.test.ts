@@ -90,6 +90,17 @@ describe('a new Service gets what the API fills in', () => {
     assert.deepEqual([spec?.ipFamilies, spec?.ipFamilyPolicy], [['IPv4', 'IPv6'], 'RequireDualStack']);
   });
 
+  it('an empty list is stored as none', () => {
+    const { spec } = stored(cluster().row, { clusterIP: 'None', ports: [], externalIPs: [] });
+    assert.deepEqual([spec?.ports, spec?.externalIPs], [undefined, undefined]);
+  });
+
+  it('an ExternalName takes no port of the nodes, though one is written', () => {
+    const { row, pools } = cluster();
+    stored(row, { type: 'ExternalName', externalName: 'example.com', ports: [{ port: 80, nodePort: 30_005 }] });
+    assert.equal(pools.ports.has(30_005), false);
+  });
+
   it('an ExternalName has neither address nor family nor policy', () => {
     const { spec } = stored(cluster().row, { type: 'ExternalName', externalName: 'example.com' });
     assert.deepEqual(
@@ -242,6 +253,32 @@ describe('a Service that changes its type', () => {
   });
 });
 
+describe('the port at which nodes tell their health', () => {
+  const local: ServiceSpec = { type: 'LoadBalancer', externalTrafficPolicy: 'Local' };
+
+  it('comes with LoadBalancer and Local, and goes with either', () => {
+    const { row, pools } = cluster();
+    const old = stored(row, local);
+    const port = old.spec?.healthCheckNodePort ?? 0;
+    assert.deepEqual([port > 30_000, pools.ports.has(port)], [true, true]);
+    const { spec } = changed(row, old, (each) => (each.externalTrafficPolicy = 'Cluster'));
+    assert.deepEqual([spec?.healthCheckNodePort, pools.ports.has(port)], [undefined, false]);
+  });
+
+  it('can be asked for, stays when left out, and cannot be changed', () => {
+    const { row } = cluster();
+    const old = stored(row, { ...local, healthCheckNodePort: 30_500 });
+    assert.equal(changed(row, old, (each) => delete each.healthCheckNodePort).spec?.healthCheckNodePort, 30_500);
+    const { errors } = update(row, old, (copy) => Object.assign(copy.spec ?? {}, { healthCheckNodePort: 30_501 }));
+    assert.deepEqual(errors, ['spec.healthCheckNodePort: Forbidden: field is immutable']);
+  });
+
+  it('comes without ports for the traffic where those are not wanted', () => {
+    const { spec } = stored(cluster().row, { ...local, allocateLoadBalancerNodePorts: false });
+    assert.deepEqual([spec?.ports?.[0]?.nodePort, (spec?.healthCheckNodePort ?? 0) > 0], [undefined, true]);
+  });
+});
+
 describe('a Service that changes otherwise', () => {
   it('keeps address and port when the author leaves them out', () => {
     const { row } = cluster();
@@ -263,6 +300,24 @@ describe('a Service that changes otherwise', () => {
     const { row } = cluster();
     const { errors } = update(row, stored(row), (copy) => Object.assign(copy.spec ?? {}, { clusterIP: '10.46.0.9' }));
     assert.deepEqual(errors, ['spec.clusterIPs[0]: Invalid value: ["10.46.0.9"]: may not change once set']);
+  });
+
+  it('keeps both families unless it asks for one', () => {
+    const { row } = cluster('10.46.0.0/16', 'fd00:46::/108');
+    const dual = stored(row, { ipFamilyPolicy: 'PreferDualStack' });
+    const { errors } = update(row, dual, (copy) => Object.assign(copy.spec ?? {}, { ipFamilies: ['IPv4'] }));
+    assert.deepEqual(errors, [
+      'spec.ipFamilyPolicy: Invalid value: "PreferDualStack": must be \'SingleStack\' to release the secondary IP family',
+    ]);
+  });
+
+  it('that prefers both families gets no second address by a change of something else, when the cluster has two by now', () => {
+    const old = stored(cluster().row, { ipFamilyPolicy: 'PreferDualStack' });
+    const { row } = cluster('10.46.0.0/16', 'fd00:46::/108');
+    row.strategy.restore?.([old]);
+    assert.deepEqual(changed(row, old, (each) => (each.sessionAffinity = 'ClientIP')).spec?.clusterIPs, ['10.46.1.1']);
+    const dual = changed(row, old, (each) => (each.ipFamilyPolicy = 'RequireDualStack'));
+    assert.deepEqual(dual.spec?.ipFamilies, ['IPv4', 'IPv6']);
   });
 
   it('gets a second address when both families are asked for, and loses it when one is', () => {

@@ -16,7 +16,15 @@ import type { Allocation } from '../../resource.ts';
 import { invalid } from '../../validation/field-error.ts';
 import { internalError, invalidObject } from '../../validation/refusal.ts';
 import { familyName } from './families.ts';
-import { isHeadless, needsClusterIP, needsHealthPort, portsOf, specOf, wantsNodePorts } from './kinds.ts';
+import {
+  holdsNodePorts,
+  isHeadless,
+  needsClusterIP,
+  needsHealthPort,
+  portsOf,
+  specOf,
+  wantsNodePorts,
+} from './kinds.ts';
 
 /** The pools of one cluster: addresses by family (the first is the default), ports. */
 export interface ServicePools {
@@ -45,7 +53,7 @@ const addressesOf = (service: Service | undefined): readonly string[] =>
     : (service.spec?.clusterIPs ?? []).filter((address) => familyOf(address) !== undefined);
 
 function nodePortsOf(service: Service | undefined): readonly number[] {
-  if (service === undefined) return [];
+  if (service === undefined || !holdsNodePorts(service)) return [];
   const ports = portsOf(service).flatMap(({ nodePort }) => (nodePort ? [nodePort] : []));
   const health = needsHealthPort(service) ? (service.spec?.healthCheckNodePort ?? 0) : 0;
   return [...new Set(health ? [...ports, health] : ports)];
@@ -120,7 +128,7 @@ function takePorts(attempt: Attempt, old: Service | undefined): void {
   const own = new Map<number, Set<string>>();
   for (const [i, port] of (specOf(service).ports ?? []).entries()) {
     const wanted = port.nodePort || sharedPort(service, i, own) || 0;
-    if (wanted === 0 && !wantsNodePorts(service)) continue;
+    if (!holdsNodePorts(service) || (wanted === 0 && !wantsNodePorts(service))) continue;
     const mine = held.has(wanted) || own.has(wanted);
     port.nodePort = mine ? wanted : takePort(attempt, wanted, `spec.ports[${i}].nodePort`);
     const protocols = own.get(port.nodePort) ?? new Set<string>();

@@ -6,6 +6,9 @@ import { isExternallyAccessible, isType, specOf } from './kinds.ts';
 /** Three hours. */
 const AFFINITY_SECONDS = 10_800;
 
+/** An empty list says what a missing one says, and is stored as that. */
+const LISTS = ['ports', 'externalIPs', 'clusterIPs', 'ipFamilies', 'loadBalancerSourceRanges'] as const;
+
 function setAffinityDefaults(spec: ServiceSpec): void {
   fillEmpty(spec, { sessionAffinity: 'None' });
   if (spec.sessionAffinity === 'None') delete spec.sessionAffinityConfig;
@@ -23,6 +26,7 @@ function setBalancerDefaults(service: Service): void {
 
 export function setServiceDefaults(service: Service): void {
   const spec = specOf(service);
+  for (const list of LISTS) if (spec[list]?.length === 0) delete spec[list];
   setAffinityDefaults(spec);
   fillEmpty(spec, { type: 'ClusterIP' });
   for (const port of spec.ports ?? []) fillEmpty(port, { protocol: 'TCP', targetPort: port.port });

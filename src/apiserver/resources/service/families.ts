@@ -6,7 +6,7 @@ import { familyOf } from '../../../api/addresses.ts';
 import type { Service, ServiceSpec } from '../../../api/types.gen.ts';
 import { fillEmpty } from '../fill.ts';
 import { same } from '../../validation/same.ts';
-import { needsClusterIP, specOf } from './kinds.ts';
+import { isHeadless, needsClusterIP, specOf } from './kinds.ts';
 
 export const familyName = (address: string): string => (familyOf(address) === 6 ? 'IPv6' : 'IPv4');
 const otherFamily = (family: string): string => (family === 'IPv4' ? 'IPv6' : 'IPv4');
@@ -60,15 +60,31 @@ const isHeadlessAlone = ({ clusterIP, selector }: ServiceSpec): boolean =>
 /** The families asked for, and those of the addresses asked for. */
 function chosenFamilies({ ipFamilies = [], clusterIPs = [] }: ServiceSpec): string[] {
   const implied = clusterIPs.slice(ipFamilies.length).filter((address) => familyOf(address) !== undefined);
-  return [...ipFamilies, ...implied.map(familyName)];
+  return [...ipFamilies, ...new Set(implied.map(familyName).filter((family) => !ipFamilies.includes(family)))];
+}
+
+/**
+ * A cluster may become one of two families, or stop being one, while the Service stands: PreferDualStack alone changes
+ * nothing then, only a change of the Service's own words does.
+ */
+function isLeftAlone(service: Service, old: Service | undefined): boolean {
+  if (old === undefined || !needsClusterIP(old) || isHeadless(service)) return false;
+  const prefers = [service, old].every(({ spec }) => spec?.ipFamilyPolicy === 'PreferDualStack');
+  return prefers && sameClusterIPs(service, old) && same(service.spec?.ipFamilies, old.spec?.ipFamilies);
+}
+
+/** Taking the second family away without asking for one: validation says so, and nothing is filled that would hide it. */
+function isReduced({ ipFamilies = [], ipFamilyPolicy }: ServiceSpec, old: Service | undefined): boolean {
+  return ipFamilyPolicy !== 'SingleStack' && ipFamilies.length === 1 && old?.spec?.ipFamilies?.length === 2;
 }
 
 /** Fills policy and families. `families` are the cluster's, the first being its default. */
 export function setFamilies(service: Service, old: Service | undefined, families: readonly string[]): void {
-  if (!needsClusterIP(service)) return;
+  if (!needsClusterIP(service) || isLeftAlone(service, old)) return;
   const spec = specOf(service);
   setPolicy(spec, old);
   if (old !== undefined) reduceToOne(service, old);
+  if (isReduced(spec, old)) return;
   const chosen = chosenFamilies(spec);
   const [first = families[0] ?? 'IPv4'] = chosen;
   const dual = spec.ipFamilyPolicy !== 'SingleStack' && (isHeadlessAlone(spec) || families.length === 2);

@@ -65,6 +65,7 @@ function validateAgainstCluster(service: Service, families: readonly string[]): 
       `must be 'RequireDualStack' or 'PreferDualStack' when multiple ${what} are specified`;
     if (clusterIPs.length === 2) errors.push(invalid(path, ipFamilyPolicy, detail('cluster IPs')));
     if (ipFamilies.length === 2) errors.push(invalid(path, ipFamilyPolicy, detail('IP families')));
+    if (errors.length > 0) return errors;
   }
   // Endpoints that somebody else writes may be of any family.
   if (isHeadless(service) && Object.keys(selector).length === 0) return errors;
@@ -81,12 +82,11 @@ function validateAgainstCluster(service: Service, families: readonly string[]): 
 /** Of a Service that has an address of the cluster or `None`. */
 export function validateFamilies(service: Service, families: readonly string[]): FieldError[] {
   if (!needsClusterIP(service)) return [];
-  return [
-    ...validateInStep(service),
-    ...validateFamilyNames(service),
-    ...validateAddresses(service),
-    ...validateAgainstCluster(service, families),
-  ];
+  const inStep = validateInStep(service);
+  // What follows would only repeat what is wrong here in other words.
+  if (inStep.length > 0) return inStep;
+  const errors = [...validateFamilyNames(service), ...validateAddresses(service)];
+  return errors.length > 0 ? errors : validateAgainstCluster(service, families);
 }
 
 function validatePrimary(
@@ -111,7 +111,13 @@ export function validateFamiliesUpdate(service: Service, old: Service): FieldErr
   if (!needsClusterIP(service) || !needsClusterIP(old)) return [];
   const { clusterIPs = [], ipFamilies = [], ipFamilyPolicy } = specOf(service);
   const before = specOf(old);
-  if (isHeadless(service) && isHeadless(old)) return [];
+  const reduced = ipFamilyPolicy !== 'SingleStack' && before.ipFamilies?.length === 2 && ipFamilies.length === 1;
+  const release = invalid(
+    'spec.ipFamilyPolicy',
+    ipFamilyPolicy,
+    "must be 'SingleStack' to release the secondary IP family",
+  );
+  if (isHeadless(service) && isHeadless(old)) return reduced ? [release] : [];
   const errors = validatePrimary('clusterIPs', clusterIPs, before.clusterIPs ?? []);
   if (isHeadless(service) !== isHeadless(old)) return errors;
   errors.push(...validatePrimary('ipFamilies', ipFamilies, before.ipFamilies ?? []));
@@ -119,5 +125,5 @@ export function validateFamiliesUpdate(service: Service, old: Service): FieldErr
     const detail = "must be 'SingleStack' to release the secondary cluster IP";
     if (ipFamilyPolicy !== 'SingleStack') errors.push(invalid('spec.ipFamilyPolicy', ipFamilyPolicy, detail));
   }
-  return errors;
+  return reduced ? [...errors, release] : errors;
 }
