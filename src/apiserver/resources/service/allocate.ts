@@ -126,9 +126,10 @@ function takePorts(attempt: Attempt, old: Service | undefined): void {
   const held = new Set(nodePortsOf(old));
   /** Numbers of this Service so far, and the protocols that each serves. */
   const own = new Map<number, Set<string>>();
-  for (const [i, port] of (specOf(service).ports ?? []).entries()) {
+  const ports = holdsNodePorts(service) ? portsOf(service) : [];
+  for (const [i, port] of ports.entries()) {
     const wanted = port.nodePort || sharedPort(service, i, own) || 0;
-    if (!holdsNodePorts(service) || (wanted === 0 && !wantsNodePorts(service))) continue;
+    if (wanted === 0 && !wantsNodePorts(service)) continue;
     const mine = held.has(wanted) || own.has(wanted);
     port.nodePort = mine ? wanted : takePort(attempt, wanted, `spec.ports[${i}].nodePort`);
     const protocols = own.get(port.nodePort) ?? new Set<string>();

@@ -1,5 +1,4 @@
 /** clusterIP, clusterIPs, ipFamilies and ipFamilyPolicy, which must say the same. */
-import { familyOf } from '../../../api/addresses.ts';
 import type { Service } from '../../../api/types.gen.ts';
 import type { FieldError } from '../../resource.ts';
 import { oneOfEachFamily, validateIP } from '../../validation/addresses.ts';
@@ -106,24 +105,26 @@ function validatePrimary(
   return errors;
 }
 
-/** The first address and family stay; a second may come, and goes only when one family is asked for. */
-export function validateFamiliesUpdate(service: Service, old: Service): FieldError[] {
-  if (!needsClusterIP(service) || !needsClusterIP(old)) return [];
+/** What is second goes only when one family is asked for. */
+function validateRelease(service: Service, old: Service): FieldError[] {
   const { clusterIPs = [], ipFamilies = [], ipFamilyPolicy } = specOf(service);
   const before = specOf(old);
-  const reduced = ipFamilyPolicy !== 'SingleStack' && before.ipFamilies?.length === 2 && ipFamilies.length === 1;
-  const release = invalid(
-    'spec.ipFamilyPolicy',
-    ipFamilyPolicy,
-    "must be 'SingleStack' to release the secondary IP family",
-  );
-  if (isHeadless(service) && isHeadless(old)) return reduced ? [release] : [];
-  const errors = validatePrimary('clusterIPs', clusterIPs, before.clusterIPs ?? []);
+  if (ipFamilyPolicy === 'SingleStack') return [];
+  const gone = [
+    ...(before.clusterIPs?.length === 2 && clusterIPs.length === 1 ? ['cluster IP'] : []),
+    ...(before.ipFamilies?.length === 2 && ipFamilies.length === 1 ? ['IP family'] : []),
+  ];
+  const detail = (what: string): string => `must be 'SingleStack' to release the secondary ${what}`;
+  return gone.map((what) => invalid('spec.ipFamilyPolicy', ipFamilyPolicy, detail(what)));
+}
+
+/** The first address and family stay; a second may come. */
+export function validateFamiliesUpdate(service: Service, old: Service): FieldError[] {
+  if (!needsClusterIP(service) || !needsClusterIP(old)) return [];
+  const releases = validateRelease(service, old);
+  if (isHeadless(service) && isHeadless(old)) return releases;
+  const [now, before] = [specOf(service), specOf(old)];
+  const errors = validatePrimary('clusterIPs', now.clusterIPs ?? [], before.clusterIPs ?? []);
   if (isHeadless(service) !== isHeadless(old)) return errors;
-  errors.push(...validatePrimary('ipFamilies', ipFamilies, before.ipFamilies ?? []));
-  if ((before.clusterIPs ?? []).filter((ip) => familyOf(ip)).length === 2 && clusterIPs.length === 1) {
-    const detail = "must be 'SingleStack' to release the secondary cluster IP";
-    if (ipFamilyPolicy !== 'SingleStack') errors.push(invalid('spec.ipFamilyPolicy', ipFamilyPolicy, detail));
-  }
-  return reduced ? [...errors, release] : errors;
+  return [...errors, ...validatePrimary('ipFamilies', now.ipFamilies ?? [], before.ipFamilies ?? []), ...releases];
 }
