@@ -24,6 +24,8 @@ export interface Command {
    * variable that tells it the pipe's descriptor. The promise resolves with its first line there as `stdout`.
    */
   readonly reportPipe?: string;
+  /** A descriptor of ours that it gets as its number 3. Not together with a report pipe, and not through a runner, which has it not. */
+  readonly inherit?: number;
 }
 
 /** What a program that ended left. */

@@ -97,9 +97,10 @@ class Run {
   constructor(command: Command) {
     this.#command = command;
     const input = command.stdin === undefined || command.stdin === '' ? 'ignore' : 'pipe';
-    const report = command.reportPipe;
+    const { reportPipe: report, inherit } = command;
+    const beyond = inherit === undefined ? [] : [inherit];
     this.#child = spawnProgram(argvInNetns(command.argv, command.netns), {
-      stdio: report === undefined ? [input, 'pipe', 'pipe'] : [input, 'ignore', 'pipe', 'pipe'],
+      stdio: report === undefined ? [input, 'pipe', 'pipe', ...beyond] : [input, 'ignore', 'pipe', 'pipe'],
       env: { ...command.env, ...(report === undefined ? {} : { [report]: '3' }) },
     });
     this.result = new Promise((resolve, reject) => {
