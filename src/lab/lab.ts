@@ -11,7 +11,14 @@ import { removeImageDoor, writeImageDoorFiles } from './image-door.ts';
 import { readLabFile, requireLabFile, writeLabFile, type LabFile } from './lab-file.ts';
 import { withLabLock, withRangesLock } from './lock.ts';
 import { makeSharedFolders, writeMachineFiles } from './machine-files.ts';
-import { firstProcess, observeLab, readHostFacts, startedProcess, type ObservedLab } from './observed.ts';
+import {
+  firstProcess,
+  observeLab,
+  readHostFacts,
+  startedProcess,
+  type MachineState,
+  type ObservedLab,
+} from './observed.ts';
 import { labPlaces, machinePlaces } from './places.ts';
 import { planMachineRemoval, planMachineStart, planRemoval, planUp, renderPlan, type LabPlan } from './plan.ts';
 import type { HostFacts } from './scripts.ts';
@@ -27,7 +34,7 @@ export interface LabOptions {
 }
 
 export interface MachineStatus extends Machine {
-  readonly state: 'running' | 'dead' | 'absent';
+  readonly state: MachineState;
   /** Its first process, as the host numbers it. */
   readonly pid: number | undefined;
 }
@@ -84,12 +91,12 @@ class NamespaceLab implements Lab {
   }
 
   up(wanted: Partial<LabConfig>, check: (config: LabConfig) => Promise<void>): Promise<LabStart> {
-    return this.#locked(async () => {
+    return this.#locked(async (exec) => {
       const file = await readLabFile(this.#name);
       const host = await readHostFacts();
       const observed = await observeLab(this.#name, host);
       const agree = async (): Promise<LabConfig> => {
-        const config = await agreeConfig(this.#name, file, wanted, this.#options.exec);
+        const config = await agreeConfig(this.#name, file, wanted, exec);
         const isLarger = config.nodes.length > (file?.config.nodes.length ?? 0);
         if (observed.switch !== 'whole' || isLarger) await this.#stage('checks', () => check(config));
         if (!isDeepStrictEqual(file?.config, config)) await this.#writeLabFile(file, config);
@@ -100,7 +107,7 @@ class NamespaceLab implements Lab {
       const plan = planUp(config, observed);
       if (plan.length === 0 && isDeepStrictEqual(file?.config, config)) return { config, started: [] };
       await this.#write(file, config, host);
-      return this.#start(plan, config, host);
+      return this.#start(plan, config, host, exec);
     });
   }
 
@@ -111,30 +118,30 @@ class NamespaceLab implements Lab {
   }
 
   stop(): Promise<boolean> {
-    return this.#locked(async () => {
+    return this.#locked(async (exec) => {
       const file = await readLabFile(this.#name).catch(() => undefined);
       const config = file?.config ?? { ...defaultConfig, name: this.#name, nodes: [] };
       const host = await readHostFacts();
       const plan = planRemoval(await observeLab(this.#name, host), true);
-      await applyPlan(plan, config, host, this.#options.exec);
+      await applyPlan(plan, config, host, exec);
       await removeImageDoor(this.#name);
       return plan.length > 0;
     });
   }
 
   down(): Promise<boolean> {
-    return this.#locked(async () => {
+    return this.#locked(async (exec) => {
       const file = await readLabFile(this.#name).catch(() => undefined);
       const config = file?.config ?? { ...defaultConfig, name: this.#name, nodes: [] };
       const host = await readHostFacts();
       const plan = planRemoval(await observeLab(this.#name, host), false);
-      await applyPlan(plan, config, host, this.#options.exec);
+      await applyPlan(plan, config, host, exec);
       await removeImageDoor(this.#name);
       const { lab } = labPlaces(this.#name);
       const hadState = existsSync(lab);
       await refuseMountsBelow(lab);
       await rm(lab, { recursive: true, force: true });
-      if (file?.madeNetnsMount === true) await this.#removeNetnsMount();
+      if (file?.madeNetnsMount === true) await this.#removeNetnsMount(exec);
       return plan.length > 0 || hadState;
     });
   }
@@ -153,7 +160,7 @@ class NamespaceLab implements Lab {
   }
 
   startMachine(name: string): Promise<boolean> {
-    return this.#locked(async () => {
+    return this.#locked(async (exec) => {
       const file = await requireLabFile(this.#name);
       const machine = machineNamed(file.config, name);
       const host = await readHostFacts();
@@ -161,36 +168,36 @@ class NamespaceLab implements Lab {
       if (observed.switch !== 'whole') throw new LabError(`lab ${this.#name} is stopped: podwire up starts it`);
       await writeMachineFiles(file.config, machine, host, this.#options.servicesOf);
       const plan = planMachineStart(machine, observed);
-      await applyPlan(plan, file.config, host, this.#options.exec);
+      await applyPlan(plan, file.config, host, exec);
       return plan.length > 0;
     });
   }
 
   stopMachine(name: string): Promise<boolean> {
-    return this.#locked(async () => {
+    return this.#locked(async (exec) => {
       const { config } = await requireLabFile(this.#name);
       machineNamed(config, name);
-      return this.#removeMachine(config, name, true);
+      return this.#removeMachine(config, name, exec);
     });
   }
 
   addNode(): Promise<LabStart> {
-    return this.#locked(async () => {
+    return this.#locked(async (exec) => {
       const file = await requireLabFile(this.#name);
       const config = checkConfig({ ...file.config, nodes: [...file.config.nodes, nextNode(file.config)] });
       const host = await readHostFacts();
       const observed = await observeLab(this.#name, host);
       await this.#write(file, config, host);
       // In a lab that is stopped it starts with the others.
-      return this.#start(observed.switch === 'whole' ? planUp(config, observed) : [], config, host);
+      return this.#start(observed.switch === 'whole' ? planUp(config, observed) : [], config, host, exec);
     });
   }
 
   removeNode(name: string): Promise<void> {
-    return this.#locked(async () => {
+    return this.#locked(async (exec) => {
       const file = await requireLabFile(this.#name);
       if (machineNamed(file.config, name).role !== 'node') throw new LabError(`${name} is not a node`);
-      await this.#removeMachine(file.config, name, true);
+      await this.#removeMachine(file.config, name, exec);
       await writeLabFile({ ...file, config: withoutNode(file.config, name) });
       const { folder } = machinePlaces(this.#name, name);
       await refuseMountsBelow(folder);
@@ -207,10 +214,10 @@ class NamespaceLab implements Lab {
     return ['nsenter', `--target=${pid}`, '--mount', '--uts', '--ipc', '--net', '--pid', '--cgroup', '--'];
   }
 
-  async #removeMachine(config: LabConfig, name: string, graceful: boolean): Promise<boolean> {
+  async #removeMachine(config: LabConfig, name: string, exec: Exec): Promise<boolean> {
     const host = await readHostFacts();
-    const plan = planMachineRemoval(await observeLab(this.#name, host), name, graceful);
-    await applyPlan(plan, config, host, this.#options.exec);
+    const plan = planMachineRemoval(await observeLab(this.#name, host), name, true);
+    await applyPlan(plan, config, host, exec);
     return plan.length > 0;
   }
 
@@ -234,26 +241,25 @@ class NamespaceLab implements Lab {
     await writeLabFile({ config, program: this.#options.program, madeNetnsMount });
   }
 
-  async #start(plan: LabPlan, config: LabConfig, host: HostFacts): Promise<LabStart> {
+  async #start(plan: LabPlan, config: LabConfig, host: HostFacts, exec: Exec): Promise<LabStart> {
     const started = plan.flatMap((step) =>
       step.kind === 'start-machines' ? step.machines.map(({ name }) => name) : [],
     );
-    if (plan.length > 0)
-      await this.#stage('switch and machines', () => applyPlan(plan, config, host, this.#options.exec));
+    if (plan.length > 0) await this.#stage('switch and machines', () => applyPlan(plan, config, host, exec));
     return { config, started };
   }
 
   /** `ip netns` bound /run/netns to itself; with no namespace left in it that can go. */
-  async #removeNetnsMount(): Promise<void> {
+  async #removeNetnsMount(exec: Exec): Promise<void> {
     try {
-      await rmdirIfMounted(this.#options.exec);
+      await rmdirIfMounted(exec);
     } catch {
       // Somebody else keeps a namespace there: it is theirs now.
     }
   }
 
-  #locked<T>(work: () => Promise<T>): Promise<T> {
-    return withLabLock(this.#name, work);
+  #locked<T>(work: (exec: Exec) => Promise<T>): Promise<T> {
+    return withLabLock(this.#name, this.#options.exec, work);
   }
 
   async #stage<T>(name: string, work: () => Promise<T>): Promise<T> {

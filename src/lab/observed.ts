@@ -4,17 +4,22 @@ import { readdir, readFile, readlink, realpath } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LabError } from './config.ts';
+import { imageDoorName } from './image-door.ts';
 import { kernelNames } from './places.ts';
 import { machineCgroup, type HostFacts } from './scripts.ts';
 
-/** From a machine's first process to its supervisor: some ten milliseconds. */
-const startBoundMs = 2_000;
+/** From a machine's first process to its supervisor, or from a supervisor's death to that of all below it: some ten milliseconds. */
+const settleBoundMs = 2_000;
+const lookMs = 5;
 
-/** `running`: something lives in it. `dead`: its control group is there and empty. `absent`: nothing is there. */
-export type MachineState = 'running' | 'dead' | 'absent';
+/**
+ * `running`: its supervisor lives. `headless`: something lives in it, and no supervisor comes. `dead`: its control group is there
+ * and empty. `absent`: nothing is there.
+ */
+export type MachineState = 'running' | 'headless' | 'dead' | 'absent';
 
 export interface ObservedLab {
-  /** `whole`: namespace and host link both stand. `partial`: one of them. */
+  /** `whole`: namespace and host link stand, and the link says that all was made. `partial`: not all of it. */
   readonly switch: 'whole' | 'partial' | 'absent';
   readonly hasNetns: boolean;
   readonly hasLink: boolean;
@@ -45,29 +50,41 @@ async function findCgroupRoot(): Promise<string> {
 }
 
 export async function observeLab(lab: string, { cgroupRoot }: HostFacts): Promise<ObservedLab> {
-  const { switchNetns, hostLink, alias } = kernelNames(lab);
+  const { switchNetns, hostLink, alias, unfinished } = kernelNames(lab);
   const [mounts, linkAlias, machines] = await Promise.all([
     readFile('/proc/self/mountinfo', 'utf8'),
     readFile(`/sys/class/net/${hostLink}/ifalias`, 'utf8').catch(() => undefined),
     observeMachines(join(cgroupRoot, 'podwire', lab)),
   ]);
-  if (linkAlias !== undefined && linkAlias.trim() !== '' && linkAlias.trim() !== alias)
-    throw new LabError(
-      `link ${hostLink} is there and not ours (its alias is "${linkAlias.trim()}"): take another --name`,
-    );
-  const hasLink = linkAlias !== undefined;
+  const mark = linkAlias?.trim();
+  // A link gets its alias some microseconds after it was made.
+  if (mark !== undefined && ![alias, unfinished, ''].includes(mark))
+    throw new LabError(`link ${hostLink} is there and not ours (its alias is "${mark}"): take another --name`);
+  const hasLink = mark !== undefined;
   // A file without a mount is what a reboot leaves where /run is on disk; `ip netns delete` takes it away as well.
   const isMounted = mounts.includes(` /run/netns/${switchNetns} `);
   const hasNetns = isMounted || existsSync(`/run/netns/${switchNetns}`);
-  const state = hasLink && isMounted ? 'whole' : hasLink || hasNetns ? 'partial' : 'absent';
+  const state = mark === alias && isMounted ? 'whole' : hasLink || hasNetns ? 'partial' : 'absent';
   return { switch: state, hasNetns, hasLink, machines };
 }
 
 async function observeMachines(folder: string): Promise<Map<string, MachineState>> {
   const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
   const names = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
-  const states = await Promise.all(names.map(async (name) => [name, await isPopulated(join(folder, name))] as const));
-  return new Map(states.map(([name, populated]) => [name, populated ? 'running' : 'dead']));
+  return new Map(await Promise.all(names.map(async (name) => [name, await settledState(folder, name)] as const)));
+}
+
+/**
+ * What a machine's control group comes to. A supervisor that was killed takes all else along, but some milliseconds later, in
+ * which the group still has processes, of which `cgroup.procs` may already show none.
+ */
+async function settledState(folder: string, name: string): Promise<MachineState> {
+  const group = join(folder, name);
+  for (const end = performance.now() + settleBoundMs; ; await sleep(lookMs)) {
+    if (!(await isPopulated(group))) return 'dead';
+    if (await hasSupervisor(folder, name)) return 'running';
+    if (performance.now() > end) return 'headless';
+  }
 }
 
 /** Whether any process is in this control group or below it. */
@@ -76,9 +93,26 @@ export async function isPopulated(group: string): Promise<boolean> {
   return /^populated 1$/m.test(events);
 }
 
-async function processesOfInit(root: string, lab: string, machine: string): Promise<string[]> {
-  const group = join(machineCgroup(root, lab, machine), 'init');
-  return (await readFile(join(group, 'cgroup.procs'), 'utf8').catch(() => '')).split('\n').filter(Boolean);
+/** The first process of a machine; of the door for images, which is no machine, who supervises it. */
+async function hasSupervisor(folder: string, name: string): Promise<boolean> {
+  const [place, program] = name === imageDoorName ? ['', 's6-supervise'] : ['init', 's6-svscan'];
+  const processes = await processesIn(join(folder, name, place));
+  return processes.some(({ status }) => status.startsWith(`Name:\t${program}\n`) && !isKilled(status));
+}
+
+/** Processes that are directly in this group, each with /proc/PID/status. */
+async function processesIn(group: string): Promise<{ readonly pid: number; readonly status: string }[]> {
+  const pids = (await readFile(join(group, 'cgroup.procs'), 'utf8').catch(() => '')).split('\n').filter(Boolean);
+  const read = async (pid: string): Promise<{ pid: number; status: string }> => ({
+    pid: Number(pid),
+    status: await readFile(`/proc/${pid}/status`, 'utf8').catch(() => ''),
+  });
+  return Promise.all(pids.map(read));
+}
+
+/** A zombie, or SIGKILL (bit 8 of the pending signals) was sent and not acted on yet. */
+function isKilled(status: string): boolean {
+  return /^State:\t[ZX]/m.test(status) || /^S(hd|ig)Pnd:\t[0-9a-f]*[13579bdf][0-9a-f]{2}$/m.test(status);
 }
 
 /** The first process of a machine as the host numbers it; undefined when the machine is not running. */
@@ -87,20 +121,12 @@ export async function firstProcess(
   lab: string,
   machine: string,
 ): Promise<number | undefined> {
-  for (const pid of await processesOfInit(cgroupRoot, lab, machine)) {
-    const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
-    if (/^NSpid:\t\d+\t1$/m.test(status)) return Number(pid);
-  }
-  return undefined;
+  const processes = await processesIn(join(machineCgroup(cgroupRoot, lab, machine), 'init'));
+  return processes.find(({ status }) => /^NSpid:\t\d+\t1$/m.test(status))?.pid;
 }
 
 /** As `firstProcess`, but waits for a machine that is on its way: its namespaces can be entered when its supervisor runs. */
 export async function startedProcess(host: HostFacts, lab: string, machine: string): Promise<number | undefined> {
-  for (const end = Date.now() + startBoundMs; Date.now() < end; await sleep(5)) {
-    const pid = await firstProcess(host, lab, machine);
-    const name = pid === undefined ? '' : await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '');
-    if (name.trim() === 's6-svscan') return pid;
-    if ((await processesOfInit(host.cgroupRoot, lab, machine)).length === 0) return undefined;
-  }
-  return undefined;
+  const state = await settledState(join(host.cgroupRoot, 'podwire', lab), machine);
+  return state === 'running' ? firstProcess(host, lab, machine) : undefined;
 }

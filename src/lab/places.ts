@@ -8,6 +8,11 @@ export const labsFolder = join(stateRoot, 'labs');
 /** One image store for every node of the machine; `down` keeps it. */
 export const imageFolder = join(stateRoot, 'images');
 
+/** Held by whoever changes that lab; in a folder that only root may enter, gone with a reboot. */
+export function lockPath(lab: string): string {
+  return join('/run/podwire/labs', `${lab}.lock`);
+}
+
 /** Paths as seen inside a machine. */
 export const inside = {
   controlPlane: '/var/lib/podwire/control-plane',
@@ -72,6 +77,14 @@ export function kernelNames(lab: string): {
   readonly switchNetns: string;
   readonly hostLink: string;
   readonly alias: string;
+  /** What the host's link says until all of the switch stands. */
+  readonly unfinished: string;
 } {
-  return { switchNetns: `${lab}-switch`, hostLink: `pw-${lab}`, alias: `podwire/lab/${lab}` };
+  const alias = `podwire/lab/${lab}`;
+  return { switchNetns: `${lab}-switch`, hostLink: `pw-${lab}`, alias, unfinished: `${alias}/unfinished` };
+}
+
+/** What both ends of a machine's link to the switch say. */
+export function machineAlias(lab: string, machine: string): string {
+  return `${kernelNames(lab).alias}/${machine}`;
 }

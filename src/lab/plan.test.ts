@@ -90,6 +90,26 @@ test('without its switch no machine can go on: all are ended and started anew', 
   ]);
 });
 
+test('what lives on without its supervisor is ended and started anew', () => {
+  const headless = observed('whole', { ...running, node2: 'headless', 'image-door': 'headless' });
+  assert.deepEqual(told(planUp(config, headless)), [
+    'end-machine image-door: its supervisor is gone',
+    'end-machine node2: its supervisor is gone',
+    'clear-machine node2: what a dead machine left',
+    'start-image-door : not running',
+    'start-machines node2: not running',
+  ]);
+  assert.deepEqual(told(planMachineStart(machineNamed(config, 'node2'), headless)), [
+    'end-machine node2: its supervisor is gone',
+    'clear-machine node2: what a dead machine left',
+    'start-machines node2: asked for',
+  ]);
+  assert.deepEqual(told(planRemoval(observed('absent', { node2: 'headless' }), true)), [
+    'end-machine node2: the lab ends',
+    'clear-machine node2: the lab ends',
+  ]);
+});
+
 test('the door for images is started again, and goes on without its switch', () => {
   assert.deepEqual(told(planUp(config, observed('whole', { ...running, 'image-door': 'dead' }))), [
     'start-image-door : not running',

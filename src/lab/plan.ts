@@ -2,7 +2,7 @@
 import type { LabConfig, Machine } from './config.ts';
 import { machinesOf } from './config.ts';
 import { imageDoorName, imageDoorScript } from './image-door.ts';
-import type { ObservedLab } from './observed.ts';
+import type { MachineState, ObservedLab } from './observed.ts';
 import {
   bootScript,
   fstab,
@@ -29,38 +29,38 @@ export type LabPlan = readonly LabStep[];
 export function planUp(config: LabConfig, observed: ObservedLab): LabPlan {
   const machines = machinesOf(config);
   const known = new Set([...machines.map((machine) => machine.name), imageDoorName]);
-  const strangers = [...observed.machines.keys()].filter((name) => !known.has(name));
   const isNew = observed.switch !== 'whole';
-  const running = [...observed.machines].filter(([, state]) => state === 'running').map(([name]) => name);
-  const ends = [
-    ...strangers
-      .filter((name) => running.includes(name))
-      .map((name) => end(name, 'no machine of this lab has this name')),
-    ...(isNew
-      ? running
-          .filter((name) => known.has(name) && name !== imageDoorName)
-          .map((name) => end(name, 'its switch is gone'))
-      : []),
-  ];
-  const gone = [...observed.machines.keys()].filter(
-    (name) => (!running.includes(name) && name !== imageDoorName) || ends.some((step) => step.machine === name),
+  const ends = [...observed.machines].flatMap(([name, state]) => {
+    const reason = endReason(state, known.has(name), isNew && name !== imageDoorName);
+    return reason === undefined ? [] : [end(name, reason)];
+  });
+  const gone = [...observed.machines].filter(
+    ([name, state]) => name !== imageDoorName && (state !== 'running' || ends.some((step) => step.machine === name)),
   );
   const missing = machines.filter(({ name }) => isNew || observed.machines.get(name) !== 'running');
+  const hasDoor = observed.machines.get(imageDoorName) === 'running';
   return [
     ...ends,
-    ...gone.map((machine) => clear(machine, !isNew, 'what a dead machine left')),
+    ...gone.map(([machine]) => clear(machine, !isNew, 'what a dead machine left')),
     ...(observed.switch === 'partial' ? [removeSwitch(observed, 'it is incomplete')] : []),
     ...(isNew ? [{ kind: 'make-switch', reason: 'there is none' } as const] : []),
-    ...(running.includes(imageDoorName) ? [] : [{ kind: 'start-image-door', reason: 'not running' } as const]),
+    ...(hasDoor ? [] : [{ kind: 'start-image-door', reason: 'not running' } as const]),
     ...(missing.length === 0 ? [] : [{ kind: 'start-machines', machines: missing, reason: 'not running' } as const]),
   ];
 }
 
+function endReason(state: MachineState, isKnown: boolean, lostSwitch: boolean): string | undefined {
+  if (state === 'dead') return undefined;
+  if (!isKnown) return 'no machine of this lab has this name';
+  if (state === 'headless') return 'its supervisor is gone';
+  return lostSwitch ? 'its switch is gone' : undefined;
+}
+
 /** Nothing of the lab is left in the kernel afterwards. */
 export function planRemoval(observed: ObservedLab, graceful: boolean): LabPlan {
-  const running = [...observed.machines].filter(([, state]) => state === 'running');
+  const alive = [...observed.machines].filter(([, state]) => state !== 'dead');
   return [
-    ...running.map(([machine]) => ({ kind: 'end-machine', machine, graceful, reason: 'the lab ends' }) as const),
+    ...alive.map(([machine]) => ({ kind: 'end-machine', machine, graceful, reason: 'the lab ends' }) as const),
     ...[...observed.machines.keys()].map((machine) => clear(machine, false, 'the lab ends')),
     ...(observed.switch === 'absent' ? [] : [removeSwitch(observed, 'the lab ends')]),
   ];
@@ -71,7 +71,8 @@ export function planMachineStart(machine: Machine, observed: ObservedLab): LabPl
   const state = observed.machines.get(machine.name);
   if (state === 'running') return [];
   return [
-    ...(state === 'dead' ? [clear(machine.name, true, 'what a dead machine left')] : []),
+    ...(state === 'headless' ? [end(machine.name, 'its supervisor is gone')] : []),
+    ...(state !== undefined ? [clear(machine.name, true, 'what a dead machine left')] : []),
     { kind: 'start-machines', machines: [machine], reason: 'asked for' },
   ];
 }
@@ -81,7 +82,7 @@ export function planMachineRemoval(observed: ObservedLab, machine: string, grace
   const state = observed.machines.get(machine);
   if (state === undefined) return [];
   return [
-    ...(state === 'running' ? [{ kind: 'end-machine', machine, graceful, reason: 'asked for' } as const] : []),
+    ...(state === 'dead' ? [] : [{ kind: 'end-machine', machine, graceful, reason: 'asked for' } as const]),
     clear(machine, observed.switch === 'whole', 'asked for'),
   ];
 }

@@ -12,7 +12,7 @@ import {
   type LabConfig,
   type Machine,
 } from './config.ts';
-import { imageFolder, inside, kernelNames, machinePlaces } from './places.ts';
+import { imageFolder, inside, kernelNames, machineAlias, machinePlaces } from './places.ts';
 import { quote, withInput, words } from './shell.ts';
 
 /** What the scripts must know of the host. */
@@ -28,23 +28,24 @@ const fewMachines = 28;
 
 const path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
-/** The host's end, and the switch in a namespace of its own. */
+/** The host's end, and the switch in a namespace of its own. The last line is what tells that all of it stands. */
 export function switchScript(config: LabConfig): string {
-  const { switchNetns, hostLink, alias } = kernelNames(config.name);
+  const { switchNetns, hostLink, alias, unfinished } = kernelNames(config.name);
   return [
     withInput('ip -batch -', [
       `netns add ${switchNetns}`,
       `link add ${hostLink} type veth peer name host netns ${switchNetns}`,
-      `link set ${hostLink} alias ${alias}`,
+      `link set ${hostLink} alias ${unfinished}`,
       `address add ${withPrefix(config, hostAddress(config))} dev ${hostLink}`,
       `link set ${hostLink} up`,
     ]),
     withInput(`ip -netns ${switchNetns} -batch -`, [
       'link set lo up',
       'link add switch type bridge forward_delay 0 mcast_snooping 0',
-      'link set switch up',
-      'link set host master switch up',
+      `link set switch alias ${alias} up`,
+      `link set host alias ${alias} master switch up`,
     ]),
+    `ip link set ${hostLink} alias ${alias}`,
   ].join('\n');
 }
 
@@ -75,8 +76,8 @@ export function startScript(config: LabConfig, machines: readonly Machine[], hos
   });
   const above = [`${host.cgroupRoot}/podwire`, `${host.cgroupRoot}/podwire/${config.name}`];
   return [
-    // A descriptor that a caller left open would otherwise live as long as the machines.
-    'for fd in /proc/$$/fd/*; do fd=${fd##*/}; if [ "$fd" -gt 2 ]; then eval "exec $fd>&-"; fi; done',
+    // A descriptor that a caller left open would otherwise live as long as the machines. The third is the lab's lock.
+    'for fd in /proc/$$/fd/*; do fd=${fd##*/}; if [ "$fd" -gt 3 ]; then eval "exec $fd>&-"; fi; done',
     words('mkdir', '-p', ...above),
     handDown(...above),
     `start() { exec sh -c 'echo $$ > "$1/cgroup.procs"; exec unshare --net --mount --uts --ipc --cgroup sh -eu "$2"' sh "$1" "$2"; }`,
@@ -104,14 +105,16 @@ export function bootScript(config: LabConfig, machine: Machine, host: HostFacts)
 /** The switch's port is made from the switch, so that it is a member before the machine's end is up. */
 function network(config: LabConfig, machine: Machine): string {
   const { switchNetns } = kernelNames(config.name);
+  const alias = machineAlias(config.name, machine.name);
+  const port = `link add ${machine.name} up master switch type veth peer name eth0 address ${linkAddress(machine)} netns`;
   return [
     `echo ${quote(machine.name)} > /proc/sys/kernel/hostname`,
-    `nsenter --net=/run/netns/${switchNetns} ip link add ${machine.name} up master switch type veth peer name eth0 address ${linkAddress(machine)} netns $$`,
+    `printf '%s\\n' "${port} $$" ${quote(`link set ${machine.name} alias ${alias}`)} | nsenter --net=/run/netns/${switchNetns} ip -batch -`,
     'umount -R /run/netns # this copy would keep the switches of other labs alive',
     withInput('ip -batch -', [
       'link set lo up',
       `address add ${withPrefix(config, machine.address)} dev eth0`,
-      'link set eth0 up',
+      `link set eth0 alias ${alias} up`,
       ...routes(config, machine),
       ...neighbours(config, machine),
     ]),
@@ -200,12 +203,12 @@ function dirname(path: string): string {
   return path.slice(0, path.lastIndexOf('/'));
 }
 
-/** Goes on in the background when this script has ended; its death takes everything in the PID namespace with it. */
+/** Goes on in the background when this script has ended, without the lab's lock; its death takes everything in the PID namespace with it. */
 function firstProcess(): string {
   return [
     'setsid unshare --pid --fork --kill-child --mount-proc --propagation unchanged \\',
     `  env -i PATH=${path} HOME=/root LANG=C.UTF-8 s6-svscan ${inside.services} \\`,
-    `  < /dev/null > ${inside.logs}/console.log 2>&1 &`,
+    `  < /dev/null > ${inside.logs}/console.log 2>&1 3>&- &`,
   ].join('\n');
 }
 

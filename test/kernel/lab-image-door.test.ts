@@ -1,7 +1,9 @@
 /** A machine without any way out gets an image from a registry on the host, by the lab's door. Needs root. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -94,13 +96,40 @@ test('killed, the listener comes back by itself; killed with its supervisor, by 
   assert.ok(listener !== undefined);
   process.kill(listener, 'SIGKILL');
   assert.match(await pullInside(`${registry.host}/team/door:2`, credentials), /has no such image/);
+  // A caller that says nothing keeps a process there: it dies last, and is seen as one without a supervisor until then.
+  const silent = connect(imageDoorSocket(name)).on('error', () => undefined);
+  await once(silent, 'connect');
   while ((await doorProcesses()).length > 0) {
     for (const pid of await doorProcesses()) endProcess(pid);
     await sleep(10);
   }
+  silent.destroy();
   await lab.up({}, async () => undefined);
   assert.match(await pullInside(`${registry.host}/team/door:2`, credentials), /has no such image/);
 });
+
+test(
+  'killed with its supervisor, while a pull goes on without both: up ends that and starts anew',
+  { timeout: 60_000 },
+  async () => {
+    const silent = connect(imageDoorSocket(name)).on('error', () => undefined);
+    await once(silent, 'connect');
+    const names = async (): Promise<Map<number, string>> => {
+      const found = (await doorProcesses()).map(async (pid): Promise<[number, string]> => [
+        pid,
+        await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => ''),
+      ]);
+      return new Map(await Promise.all(found));
+    };
+    while (![...(await names()).values()].some((comm) => comm.startsWith('node') || comm.startsWith('MainThread')))
+      await sleep(5);
+    for (const [pid, comm] of [...(await names())].sort(([, a], [, b]) => b.localeCompare(a)))
+      if (comm.startsWith('s6-')) endProcess(pid);
+    await lab.up({}, async () => undefined);
+    assert.match(await pullInside(`${registry.host}/team/door:2`, credentials), /has no such image/);
+    silent.destroy();
+  },
+);
 
 test('nothing of it is left after down', async () => {
   await lab.down();

@@ -1,12 +1,13 @@
 /** A lab of placeholder services: what stands, what survives, and that nothing is left. Needs root. */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createDirectExec } from '../../src/kernel/run-process.ts';
 import { createLab, labPlaces, LabError, machinePlaces, type Lab } from '../../src/lab/index.ts';
+import { lockPath } from '../../src/lab/places.ts';
 
 const name = 'pwtest';
 const nodeCIDR = '10.244.99.0/24';
@@ -98,11 +99,14 @@ describe('a lab of placeholders', { skip: process.getuid?.() !== 0 && 'needs roo
   });
   after(() => open().down());
 
-  test('a check that fails leaves everything as it was', async () => {
+  test('a check that fails leaves everything as it was, and nobody else works on the lab meanwhile', async () => {
     const check = async (): Promise<void> => {
+      const other = new RegExp(`another podwire command \\(process ${process.pid}\\) is working on lab ${name}`);
+      await assert.rejects(open().up(wanted, noCheck), other);
+      await assert.rejects(open().down(), other);
       throw new LabError('no');
     };
-    await assert.rejects(open().up(wanted, check), LabError);
+    await assert.rejects(open().up(wanted, check), /^LabError: no$/);
     assert.deepEqual(ours(await kernelState()), []);
     assert.equal(existsSync(labPlaces(name).lab), false);
   });
@@ -132,9 +136,46 @@ describe('a lab of placeholders', { skip: process.getuid?.() !== 0 && 'needs roo
     assert.deepEqual(await open().status(), before);
   });
 
-  test('two commands at the same time: one is told to wait', async () => {
-    const results = await Promise.allSettled([open().up({}, noCheck), open().up({}, noCheck)]);
-    assert.deepEqual(results.map(({ status }) => status).sort(), ['fulfilled', 'rejected']);
+  test('every link of the lab says whose it is', async () => {
+    const aliases = async (...where: string[]): Promise<Record<string, string | undefined>> => {
+      const links = JSON.parse(await output('ip', ...where, '-json', 'link')) as { ifname: string; ifalias?: string }[];
+      return Object.fromEntries(links.map(({ ifname, ifalias }) => [ifname, ifalias]));
+    };
+    assert.equal((await aliases())[`pw-${name}`], `podwire/lab/${name}`);
+    assert.deepEqual(await aliases('-netns', `${name}-switch`), {
+      lo: undefined,
+      host: `podwire/lab/${name}`,
+      switch: `podwire/lab/${name}`,
+      'control-plane': `podwire/lab/${name}/control-plane`,
+      node1: `podwire/lab/${name}/node1`,
+      node2: `podwire/lab/${name}/node2`,
+      outside: `podwire/lab/${name}/outside`,
+    });
+    assert.equal(await inMachine('node1', 'cat', '/sys/class/net/eth0/ifalias'), `podwire/lab/${name}/node1\n`);
+  });
+
+  test('the lock is not for strangers, and nothing that runs on in a machine holds it', async () => {
+    const path = lockPath(name);
+    assert.equal((await stat(path)).mode & 0o777, 0o600);
+    assert.equal((await stat(dirname(path))).mode & 0o777, 0o700);
+    const { exitCode } = await exec.run({ argv: ['flock', '-n', path, 'true'], okExitCodes: [0, 1] });
+    assert.equal(exitCode, 0);
+  });
+
+  test('scripts of a command that was killed hold the lock: the next command waits for their end', async () => {
+    // The holder takes the lock as a command does, starts what goes on for a second, and is killed.
+    const code = `
+      import { lockFile } from '${join(import.meta.dirname, '../../src/kernel/file-lock.ts')}';
+      import { createDirectExec } from '${join(import.meta.dirname, '../../src/kernel/run-process.ts')}';
+      const lock = await lockFile('${lockPath(name)}', 0);
+      void lock.handOn(createDirectExec()).run({ argv: ['sleep', '1'] });
+      setTimeout(() => process.kill(process.pid, 'SIGKILL'), 50);`;
+    await exec
+      .run({ argv: [process.execPath, '--input-type=module-typescript', '--eval', code] })
+      .catch(() => undefined);
+    const began = performance.now();
+    assert.deepEqual((await open().up({}, noCheck)).started, []);
+    assert.ok(performance.now() - began > 500, 'it did not wait');
   });
 
   test('a service that dies comes back; a first process that dies takes its machine along', async () => {
@@ -144,11 +185,8 @@ describe('a lab of placeholders', { skip: process.getuid?.() !== 0 && 'needs roo
     const pid = (await open().status())?.machines.find((machine) => machine.name === 'node2')?.pid;
     assert.ok(pid);
     process.kill(pid, 'SIGKILL');
-    const end = Date.now() + 5000;
-    const state = async (): Promise<string | undefined> =>
-      (await open().status())?.machines.find((machine) => machine.name === 'node2')?.state;
-    while ((await state()) !== 'dead' && Date.now() < end) await sleep(10);
-    assert.equal(await state(), 'dead');
+    const state = (await open().status())?.machines.find((machine) => machine.name === 'node2')?.state;
+    assert.equal(state, 'dead');
     await assert.rejects(open().enter('node2'), /node2 of lab pwtest is not running/);
     assert.deepEqual((await open().up({}, noCheck)).started, ['node2']);
     assert.equal(await page('10.244.99.12', 'hostname'), 'node2\n');
@@ -180,6 +218,8 @@ describe('a lab of placeholders', { skip: process.getuid?.() !== 0 && 'needs roo
   test('what an up that was cut short left is completed by the next', async () => {
     await open().stop();
     await exec.run({ argv: ['ip', 'netns', 'add', `${name}-switch`] });
+    await exec.run({ argv: ['ip', 'link', 'add', `pw-${name}`, 'type', 'veth', 'peer', 'name', `pq-${name}`] });
+    await exec.run({ argv: ['ip', 'link', 'set', `pw-${name}`, 'alias', `podwire/lab/${name}/unfinished`] });
     await mkdir(
       `${existsSync('/sys/fs/cgroup/unified') ? '/sys/fs/cgroup/unified' : '/sys/fs/cgroup'}/podwire/${name}/node1`,
       {

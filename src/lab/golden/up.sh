@@ -2,16 +2,17 @@
 ip -batch - <<'END'
 netns add podwire-switch
 link add pw-podwire type veth peer name host netns podwire-switch
-link set pw-podwire alias podwire/lab/podwire
+link set pw-podwire alias podwire/lab/podwire/unfinished
 address add 10.44.0.1/24 dev pw-podwire
 link set pw-podwire up
 END
 ip -netns podwire-switch -batch - <<'END'
 link set lo up
 link add switch type bridge forward_delay 0 mcast_snooping 0
-link set switch up
-link set host master switch up
+link set switch alias podwire/lab/podwire up
+link set host alias podwire/lab/podwire master switch up
 END
+ip link set pw-podwire alias podwire/lab/podwire
 
 # start-image-door: not running
 mkdir -p /sys/fs/cgroup/podwire/podwire/image-door
@@ -22,7 +23,7 @@ mkdir -p /sys/fs/cgroup/podwire/podwire/image-door
 ) < /dev/null > /var/lib/podwire/labs/podwire/image-door/log 2>&1 &
 
 # start-machines: not running
-for fd in /proc/$$/fd/*; do fd=${fd##*/}; if [ "$fd" -gt 2 ]; then eval "exec $fd>&-"; fi; done
+for fd in /proc/$$/fd/*; do fd=${fd##*/}; if [ "$fd" -gt 3 ]; then eval "exec $fd>&-"; fi; done
 mkdir -p /sys/fs/cgroup/podwire /sys/fs/cgroup/podwire/podwire
 for group in /sys/fs/cgroup/podwire /sys/fs/cgroup/podwire/podwire; do
   read -r controllers < $group/cgroup.controllers || controllers=
@@ -46,12 +47,12 @@ wait $boot3
 #   # control-plane of lab podwire: made by podwire, run inside its net, mount, uts, ipc and cgroup namespaces
 #
 #   echo control-plane > /proc/sys/kernel/hostname
-#   nsenter --net=/run/netns/podwire-switch ip link add control-plane up master switch type veth peer name eth0 address 02:70:0a:2c:00:02 netns $$
+#   printf '%s\n' "link add control-plane up master switch type veth peer name eth0 address 02:70:0a:2c:00:02 netns $$" 'link set control-plane alias podwire/lab/podwire/control-plane' | nsenter --net=/run/netns/podwire-switch ip -batch -
 #   umount -R /run/netns # this copy would keep the switches of other labs alive
 #   ip -batch - <<'END'
 #   link set lo up
 #   address add 10.44.0.2/24 dev eth0
-#   link set eth0 up
+#   link set eth0 alias podwire/lab/podwire/control-plane up
 #   route add default via 10.44.0.1
 #   route add 203.0.113.0/24 via 10.44.0.3
 #   END
@@ -71,7 +72,7 @@ wait $boot3
 #
 #   setsid unshare --pid --fork --kill-child --mount-proc --propagation unchanged \
 #     env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 s6-svscan /run/service \
-#     < /dev/null > /var/log/podwire/console.log 2>&1 &
+#     < /dev/null > /var/log/podwire/console.log 2>&1 3>&- &
 # and its fstab:
 #   podwire-sys /sys sysfs defaults 0 0
 #   podwire-cgroup /sys/fs/cgroup cgroup2 defaults 0 0
@@ -85,12 +86,12 @@ wait $boot3
 #   # node1 of lab podwire: made by podwire, run inside its net, mount, uts, ipc and cgroup namespaces
 #
 #   echo node1 > /proc/sys/kernel/hostname
-#   nsenter --net=/run/netns/podwire-switch ip link add node1 up master switch type veth peer name eth0 address 02:70:0a:2c:00:0b netns $$
+#   printf '%s\n' "link add node1 up master switch type veth peer name eth0 address 02:70:0a:2c:00:0b netns $$" 'link set node1 alias podwire/lab/podwire/node1' | nsenter --net=/run/netns/podwire-switch ip -batch -
 #   umount -R /run/netns # this copy would keep the switches of other labs alive
 #   ip -batch - <<'END'
 #   link set lo up
 #   address add 10.44.0.11/24 dev eth0
-#   link set eth0 up
+#   link set eth0 alias podwire/lab/podwire/node1 up
 #   route add default via 10.44.0.1
 #   route add 203.0.113.0/24 via 10.44.0.3
 #   END
@@ -110,7 +111,7 @@ wait $boot3
 #
 #   setsid unshare --pid --fork --kill-child --mount-proc --propagation unchanged \
 #     env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 s6-svscan /run/service \
-#     < /dev/null > /var/log/podwire/console.log 2>&1 &
+#     < /dev/null > /var/log/podwire/console.log 2>&1 3>&- &
 # and its fstab:
 #   podwire-sys /sys sysfs defaults 0 0
 #   podwire-cgroup /sys/fs/cgroup cgroup2 defaults 0 0
@@ -124,12 +125,12 @@ wait $boot3
 #   # node2 of lab podwire: made by podwire, run inside its net, mount, uts, ipc and cgroup namespaces
 #
 #   echo node2 > /proc/sys/kernel/hostname
-#   nsenter --net=/run/netns/podwire-switch ip link add node2 up master switch type veth peer name eth0 address 02:70:0a:2c:00:0c netns $$
+#   printf '%s\n' "link add node2 up master switch type veth peer name eth0 address 02:70:0a:2c:00:0c netns $$" 'link set node2 alias podwire/lab/podwire/node2' | nsenter --net=/run/netns/podwire-switch ip -batch -
 #   umount -R /run/netns # this copy would keep the switches of other labs alive
 #   ip -batch - <<'END'
 #   link set lo up
 #   address add 10.44.0.12/24 dev eth0
-#   link set eth0 up
+#   link set eth0 alias podwire/lab/podwire/node2 up
 #   route add default via 10.44.0.1
 #   route add 203.0.113.0/24 via 10.44.0.3
 #   END
@@ -149,7 +150,7 @@ wait $boot3
 #
 #   setsid unshare --pid --fork --kill-child --mount-proc --propagation unchanged \
 #     env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 s6-svscan /run/service \
-#     < /dev/null > /var/log/podwire/console.log 2>&1 &
+#     < /dev/null > /var/log/podwire/console.log 2>&1 3>&- &
 # and its fstab:
 #   podwire-sys /sys sysfs defaults 0 0
 #   podwire-cgroup /sys/fs/cgroup cgroup2 defaults 0 0
@@ -163,12 +164,12 @@ wait $boot3
 #   # outside of lab podwire: made by podwire, run inside its net, mount, uts, ipc and cgroup namespaces
 #
 #   echo outside > /proc/sys/kernel/hostname
-#   nsenter --net=/run/netns/podwire-switch ip link add outside up master switch type veth peer name eth0 address 02:70:0a:2c:00:03 netns $$
+#   printf '%s\n' "link add outside up master switch type veth peer name eth0 address 02:70:0a:2c:00:03 netns $$" 'link set outside alias podwire/lab/podwire/outside' | nsenter --net=/run/netns/podwire-switch ip -batch -
 #   umount -R /run/netns # this copy would keep the switches of other labs alive
 #   ip -batch - <<'END'
 #   link set lo up
 #   address add 10.44.0.3/24 dev eth0
-#   link set eth0 up
+#   link set eth0 alias podwire/lab/podwire/outside up
 #   address add 203.0.113.1/32 dev lo
 #   END
 #
@@ -186,7 +187,7 @@ wait $boot3
 #
 #   setsid unshare --pid --fork --kill-child --mount-proc --propagation unchanged \
 #     env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 s6-svscan /run/service \
-#     < /dev/null > /var/log/podwire/console.log 2>&1 &
+#     < /dev/null > /var/log/podwire/console.log 2>&1 3>&- &
 # and its fstab:
 #   podwire-sys /sys sysfs defaults 0 0
 #   podwire-cgroup /sys/fs/cgroup cgroup2 defaults 0 0
