@@ -22,7 +22,7 @@ async function processes(others: RegExp): Promise<string[]> {
     if (others.test(await readFile(`/proc/${pid}/cgroup`, 'utf8').catch(() => ''))) continue;
     const command = (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).replaceAll('\0', ' ').trim();
     if (
-      /podwire|conmon|crun|catatonit|s6-/.test(command) &&
+      /podwire|conmon|crun|catatonit|slirp4netns|s6-/.test(command) &&
       !/node --test|test-e2e|scripts\/(test|podwire)/.test(command)
     ) {
       found.push(`process ${command}`);

@@ -5,6 +5,8 @@ export interface Stages {
   done(stage: string, durationMs: number): void;
   /** Prints a stage that ends now and began when the one before ended. */
   mark(stage: string): void;
+  /** Prints what is to be known and took no time. */
+  note(text: string): void;
   readonly totalMs: number;
 }
 
@@ -18,6 +20,7 @@ export function createStages(print: (line: string) => void): Stages {
   return {
     done,
     mark: (stage) => done(stage, performance.now() - last),
+    note: (text) => print(`${''.padStart(9)}  ${text}`),
     get totalMs() {
       return performance.now() - start;
     },

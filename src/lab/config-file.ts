@@ -2,7 +2,7 @@
 import { isMap, isScalar, isSeq, LineCounter, parseDocument, type Node, type ParsedNode } from 'yaml';
 import type { Taint } from '../api/types.gen.ts';
 import { fileFields, type Field } from './config-fields.ts';
-import { LabError, type LabConfig, type NodeSettings } from './config.ts';
+import { LabError, type Internet, type LabConfig, type NodeSettings } from './config.ts';
 
 /** What checkValue has made sure of. */
 interface LabFileShape {
@@ -14,6 +14,7 @@ interface LabFileShape {
     readonly taints?: readonly Taint[];
   }[];
   readonly networking?: { readonly nodeSubnet?: string; readonly podSubnet?: string; readonly serviceSubnet?: string };
+  readonly internet?: Internet;
   readonly insecureRegistries?: readonly string[];
 }
 
@@ -106,7 +107,7 @@ function checkRoles(contents: ParsedNode | null, report: Report): void {
   });
 }
 
-function configOf({ name, nodes, networking = {}, insecureRegistries }: LabFileShape): Partial<LabConfig> {
+function configOf({ name, nodes, networking = {}, internet, insecureRegistries }: LabFileShape): Partial<LabConfig> {
   const workers = nodes?.filter(({ role }) => role !== 'control-plane');
   const settings = workers?.flatMap(({ count = 1, labels, taints }) =>
     Array.from({ length: count }, (): NodeSettings => ({
@@ -121,6 +122,7 @@ function configOf({ name, nodes, networking = {}, insecureRegistries }: LabFileS
     ...(nodeSubnet === undefined ? {} : { nodeCIDR: nodeSubnet }),
     ...(podSubnet === undefined ? {} : { podCIDR: podSubnet }),
     ...(serviceSubnet === undefined ? {} : { serviceCIDR: serviceSubnet }),
+    ...(internet === undefined ? {} : { internet }),
     ...(insecureRegistries === undefined ? {} : { insecureRegistries }),
   };
 }

@@ -15,13 +15,18 @@ export interface LabConfig {
   readonly nodes: readonly string[];
   /** By the name of the node; those without any are left out. */
   readonly nodeSettings?: Readonly<Record<string, NodeSettings>>;
-  /** The switch: the host is its first address, the control plane its second, the outside its third, node N its (10 + N)th. */
+  /** The switch: the host is its first address, the control plane its second, the outside its third, the switch itself its fourth, node N its (10 + N)th. */
   readonly nodeCIDR: string;
   readonly podCIDR: string;
   readonly serviceCIDR: string;
   /** `HOST[:PORT]` of registries that may speak plain http, or show an unknown certificate. */
   readonly insecureRegistries?: readonly string[];
+  /** Whether machines and pods reach the internet through the host; `auto`, the default: when the host has a way there. */
+  readonly internet?: Internet;
 }
+
+export type Internet = (typeof internetChoices)[number];
+export const internetChoices = ['auto', 'on', 'off'] as const;
 
 export interface Machine {
   readonly name: string;
@@ -47,6 +52,7 @@ export const clusterDomain = 'cluster.local';
 /** Nodes of one lab at most. */
 export const maxNodes = 200;
 const outsidePlace = 3;
+const routerPlace = 4;
 
 export const defaultConfig = {
   name: 'podwire',
@@ -140,6 +146,11 @@ export function hostAddress(config: LabConfig): string {
 /** The outside's end on the switch: the way to `outsideRange`. */
 export function outsideGateway(config: LabConfig): string {
   return nthAddress(parseCIDR(config.nodeCIDR), outsidePlace);
+}
+
+/** The switch as a router: the way to everything that is not of the lab. */
+export function routerAddress(config: LabConfig): string {
+  return nthAddress(parseCIDR(config.nodeCIDR), routerPlace);
 }
 
 /** `10.44.0.1/24`: an address with the switch's prefix length. */

@@ -2,10 +2,12 @@
 export {
   checkLabName,
   defaultConfig,
+  internetChoices,
   LabError,
   machineNamed,
   nodeNames,
   outsideAddress,
+  type Internet,
   type LabConfig,
 } from './config.ts';
 export { parseConfigFile } from './config-file.ts';

@@ -7,6 +7,7 @@ import { applyPlan } from './apply.ts';
 import { checkConfig, defaultConfig, LabError, machineNamed, machinesOf, nextNode, withoutNode } from './config.ts';
 import type { LabConfig, Machine } from './config.ts';
 import { writeCredentials } from './credentials.ts';
+import { internetRefusal, writeInternetFiles } from './internet.ts';
 import { removeImageDoor, writeImageDoorFiles } from './image-door.ts';
 import { readLabFile, requireLabFile, writeLabFile, type LabFile } from './lab-file.ts';
 import { withLabLock, withRangesLock } from './lock.ts';
@@ -73,6 +74,8 @@ export interface Lab {
 export interface LabStart {
   readonly config: LabConfig;
   readonly started: readonly string[];
+  /** Why machines have no internet; undefined when they have. */
+  readonly internetRefusal: string | undefined;
 }
 
 /** Nothing happens before a verb is called. Throws a LabError for a name that can be none. */
@@ -97,6 +100,7 @@ class NamespaceLab implements Lab {
       const observed = await observeLab(this.#name, host);
       const agree = async (): Promise<LabConfig> => {
         const config = await agreeConfig(this.#name, file, wanted, exec);
+        internetRefusal(config, host); // throws when it was asked for and cannot be: before anything is changed
         const isLarger = config.nodes.length > (file?.config.nodes.length ?? 0);
         if (observed.switch !== 'whole' || isLarger) await this.#stage('checks', () => check(config));
         if (!isDeepStrictEqual(file?.config, config)) await this.#writeLabFile(file, config);
@@ -104,8 +108,8 @@ class NamespaceLab implements Lab {
       };
       // Two new labs at once must not find the same ranges free.
       const config = await (file === undefined ? withRangesLock(agree) : agree());
-      const plan = planUp(config, observed);
-      if (plan.length === 0 && isDeepStrictEqual(file?.config, config)) return { config, started: [] };
+      const plan = planUp(config, observed, internetRefusal(config, host) === undefined);
+      if (plan.length === 0 && isDeepStrictEqual(file?.config, config)) return this.#start(plan, config, host, exec);
       await this.#write(file, config, host);
       return this.#start(plan, config, host, exec);
     });
@@ -114,7 +118,8 @@ class NamespaceLab implements Lab {
   async dryRun(wanted: Partial<LabConfig>): Promise<string> {
     const config = await agreeConfig(this.#name, await readLabFile(this.#name), wanted, this.#options.exec);
     const host = await readHostFacts();
-    return renderPlan(planUp(config, await observeLab(this.#name, host)), config, host);
+    const hasInternet = internetRefusal(config, host) === undefined;
+    return renderPlan(planUp(config, await observeLab(this.#name, host), hasInternet), config, host);
   }
 
   stop(): Promise<boolean> {
@@ -189,7 +194,8 @@ class NamespaceLab implements Lab {
       const observed = await observeLab(this.#name, host);
       await this.#write(file, config, host);
       // In a lab that is stopped it starts with the others.
-      return this.#start(observed.switch === 'whole' ? planUp(config, observed) : [], config, host, exec);
+      const hasInternet = internetRefusal(config, host) === undefined;
+      return this.#start(observed.switch === 'whole' ? planUp(config, observed, hasInternet) : [], config, host, exec);
     });
   }
 
@@ -229,6 +235,7 @@ class NamespaceLab implements Lab {
       Promise.all([
         writeCredentials(config),
         writeImageDoorFiles(config.name, program),
+        writeInternetFiles(config),
         ...machinesOf(config).map((machine) => writeMachineFiles(config, machine, host, servicesOf)),
       ]),
     );
@@ -246,7 +253,7 @@ class NamespaceLab implements Lab {
       step.kind === 'start-machines' ? step.machines.map(({ name }) => name) : [],
     );
     if (plan.length > 0) await this.#stage('switch and machines', () => applyPlan(plan, config, host, exec));
-    return { config, started };
+    return { config, started, internetRefusal: internetRefusal(config, host) };
   }
 
   /** `ip netns` bound /run/netns to itself; with no namespace left in it that can go. */

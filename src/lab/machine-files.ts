@@ -2,6 +2,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hostAddress, machinesOf, type LabConfig, type Machine } from './config.ts';
+import { nameServer } from './internet.ts';
 import { imageFolder, labsFolder, machinePlaces } from './places.ts';
 import { bootScript, fstab, type HostFacts, serviceLogRun, serviceRun } from './scripts.ts';
 import type { ServicesOf } from './services.ts';
@@ -23,7 +24,7 @@ export async function writeMachineFiles(
     ...services.map(({ name }) => mkdir(join(places.log, 'podwire', name), { recursive: true })),
     writeWhole(join(places.etc, 'hostname'), `${machine.name}\n`, 0o644),
     writeWhole(join(places.etc, 'hosts'), hostsText(config), 0o644),
-    writeWhole(join(places.etc, 'resolv.conf'), '# this machine has no name server\n', 0o644),
+    writeWhole(join(places.etc, 'resolv.conf'), `nameserver ${nameServer}\n`, 0o644),
     writeWhole(places.boot, bootScript(config, machine, host)),
     writeWhole(places.fstab, fstab(config, machine, host)),
     ...services.flatMap(({ name, argv }) => [

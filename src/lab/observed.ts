@@ -1,10 +1,11 @@
 /** What a lab has in the kernel now: read from the kernel, never from a file of ours. */
 import { existsSync } from 'node:fs';
-import { readdir, readFile, readlink, realpath } from 'node:fs/promises';
+import { access, constants, readdir, readFile, readlink, realpath } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LabError } from './config.ts';
 import { imageDoorName } from './image-door.ts';
+import { internetName } from './internet.ts';
 import { kernelNames } from './places.ts';
 import { machineCgroup, type HostFacts } from './scripts.ts';
 
@@ -36,7 +37,35 @@ export async function readHostFacts(): Promise<HostFacts> {
     return [file, target] as const;
   });
   const found = (await Promise.allSettled(files)).filter((result) => result.status === 'fulfilled');
-  return { cgroupRoot: await findCgroupRoot(), etc: Object.fromEntries(found.map((result) => result.value)) };
+  return {
+    cgroupRoot: await findCgroupRoot(),
+    etc: Object.fromEntries(found.map((result) => result.value)),
+    internet: {
+      hasDefaultRoute: hasDefaultRoute(await readFile('/proc/net/route', 'utf8').catch(() => '')),
+      missing: await missingForInternet(),
+    },
+  };
+}
+
+/** `routes` is /proc/net/route: the second column is the destination, the eighth the mask. */
+function hasDefaultRoute(routes: string): boolean {
+  return routes.split('\n').some((line) => {
+    const columns = line.split('\t');
+    return columns[1] === '00000000' && columns[7] === '00000000';
+  });
+}
+
+async function missingForInternet(): Promise<string | undefined> {
+  const isThere = (path: string, mode: number): Promise<boolean> =>
+    access(path, mode).then(
+      () => true,
+      () => false,
+    );
+  const folders = (process.env['PATH'] ?? '').split(':').filter(Boolean);
+  const programs = folders.map((folder) => isThere(join(folder, 'slirp4netns'), constants.X_OK));
+  if (!(await Promise.all(programs)).includes(true))
+    return 'slirp4netns is not installed (apt-get install slirp4netns)';
+  return (await isThere('/dev/net/tun', constants.R_OK)) ? undefined : 'there is no /dev/net/tun (modprobe tun)';
 }
 
 async function findCgroupRoot(): Promise<string> {
@@ -93,9 +122,9 @@ export async function isPopulated(group: string): Promise<boolean> {
   return /^populated 1$/m.test(events);
 }
 
-/** The first process of a machine; of the door for images, which is no machine, who supervises it. */
+/** The first process of a machine; of what runs on the host itself, who supervises it. */
 async function hasSupervisor(folder: string, name: string): Promise<boolean> {
-  const [place, program] = name === imageDoorName ? ['', 's6-supervise'] : ['init', 's6-svscan'];
+  const [place, program] = [imageDoorName, internetName].includes(name) ? ['', 's6-supervise'] : ['init', 's6-svscan'];
   const processes = await processesIn(join(folder, name, place));
   return processes.some(({ status }) => status.startsWith(`Name:\t${program}\n`) && !isKilled(status));
 }

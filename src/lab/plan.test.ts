@@ -11,6 +11,7 @@ import { bootScript } from './scripts.ts';
 const config: LabConfig = { ...defaultConfig, nodes: nodeNames(2) };
 const host = {
   cgroupRoot: '/sys/fs/cgroup',
+  internet: { hasDefaultRoute: true },
   etc: { hosts: '/etc/hosts', 'resolv.conf': '/run/systemd/resolve/stub-resolv.conf' },
 };
 
@@ -25,6 +26,7 @@ function observed(state: ObservedLab['switch'], machines: Record<string, Machine
 
 const running = {
   'image-door': 'running',
+  internet: 'running',
   'control-plane': 'running',
   node1: 'running',
   node2: 'running',
@@ -46,7 +48,7 @@ function matchesGolden(name: string, text: string): void {
 }
 
 test('a dry run of a new lab of two nodes is this script', () => {
-  matchesGolden('up.sh', renderPlan(planUp(config, observed('absent')), config, host));
+  matchesGolden('up.sh', renderPlan(planUp(config, observed('absent'), true), config, host));
 });
 
 test('a dry run of down is this script', () => {
@@ -67,32 +69,33 @@ test('only in a large lab the machines know each other without asking', () => {
 });
 
 test('a lab that stands needs nothing', () => {
-  assert.deepEqual(planUp(config, observed('whole', running)), []);
+  assert.deepEqual(planUp(config, observed('whole', running), true), []);
   assert.deepEqual(planRemoval(observed('absent'), true), []);
 });
 
 test('a dead machine is cleared away and started, the others are left alone', () => {
-  assert.deepEqual(told(planUp(config, observed('whole', { ...running, node2: 'dead' }))), [
+  assert.deepEqual(told(planUp(config, observed('whole', { ...running, node2: 'dead' }), true)), [
     'clear-machine node2: what a dead machine left',
     'start-machines node2: not running',
   ]);
 });
 
 test('without its switch no machine can go on: all are ended and started anew', () => {
-  assert.deepEqual(told(planUp(config, observed('partial', { 'control-plane': 'running', node1: 'dead' }))), [
+  assert.deepEqual(told(planUp(config, observed('partial', { 'control-plane': 'running', node1: 'dead' }), true)), [
     'end-machine control-plane: its switch is gone',
     'clear-machine control-plane: what a dead machine left',
     'clear-machine node1: what a dead machine left',
     'remove-switch : it is incomplete',
     'make-switch : there is none',
     'start-image-door : not running',
+    'start-internet : not running',
     'start-machines control-plane,node1,node2,outside: not running',
   ]);
 });
 
 test('what lives on without its supervisor is ended and started anew', () => {
   const headless = observed('whole', { ...running, node2: 'headless', 'image-door': 'headless' });
-  assert.deepEqual(told(planUp(config, headless)), [
+  assert.deepEqual(told(planUp(config, headless, true)), [
     'end-machine image-door: its supervisor is gone',
     'end-machine node2: its supervisor is gone',
     'clear-machine node2: what a dead machine left',
@@ -111,14 +114,14 @@ test('what lives on without its supervisor is ended and started anew', () => {
 });
 
 test('the door for images is started again, and goes on without its switch', () => {
-  assert.deepEqual(told(planUp(config, observed('whole', { ...running, 'image-door': 'dead' }))), [
+  assert.deepEqual(told(planUp(config, observed('whole', { ...running, 'image-door': 'dead' }), true)), [
     'start-image-door : not running',
   ]);
-  assert.ok(!told(planUp(config, observed('partial', running))).some((step) => step.includes('image-door')));
+  assert.ok(!told(planUp(config, observed('partial', running), true)).some((step) => step.includes('image-door')));
 });
 
 test('a machine that the config does not know is ended', () => {
-  assert.deepEqual(told(planUp(config, observed('whole', { ...running, node7: 'running' }))), [
+  assert.deepEqual(told(planUp(config, observed('whole', { ...running, node7: 'running' }), true)), [
     'end-machine node7: no machine of this lab has this name',
     'clear-machine node7: what a dead machine left',
   ]);

@@ -1,7 +1,8 @@
 /** What must be done so that the kernel has the lab that the config asks for: data in, data out. */
 import type { LabConfig, Machine } from './config.ts';
 import { machinesOf } from './config.ts';
-import { imageDoorName, imageDoorScript } from './image-door.ts';
+import { imageDoorName } from './image-door.ts';
+import { attachScript, internetName } from './internet.ts';
 import type { MachineState, ObservedLab } from './observed.ts';
 import {
   bootScript,
@@ -13,47 +14,52 @@ import {
   switchScript,
   type HostFacts,
 } from './scripts.ts';
+import { superviseScript } from './supervision.ts';
 
 export type LabStep =
   | { readonly kind: 'end-machine'; readonly machine: string; readonly graceful: boolean; readonly reason: string }
   | { readonly kind: 'clear-machine'; readonly machine: string; readonly removePort: boolean; readonly reason: string }
   | { readonly kind: 'remove-switch'; readonly netns: boolean; readonly link: boolean; readonly reason: string }
   | { readonly kind: 'make-switch'; readonly reason: string }
-  | { readonly kind: 'start-image-door'; readonly reason: string }
+  | { readonly kind: 'start-image-door' | 'start-internet'; readonly reason: string }
   | { readonly kind: 'start-machines'; readonly machines: readonly Machine[]; readonly reason: string };
 
 /** Steps of one kind that follow each other do not depend on each other. */
 export type LabPlan = readonly LabStep[];
 
 /** Everything stands and runs afterwards; nothing is touched that does already. */
-export function planUp(config: LabConfig, observed: ObservedLab): LabPlan {
+export function planUp(config: LabConfig, observed: ObservedLab, hasInternet: boolean): LabPlan {
   const machines = machinesOf(config);
-  const known = new Set([...machines.map((machine) => machine.name), imageDoorName]);
+  const onSwitch = new Set([...machines.map(({ name }) => name), ...(hasInternet ? [internetName] : [])]);
   const isNew = observed.switch !== 'whole';
   const ends = [...observed.machines].flatMap(([name, state]) => {
-    const reason = endReason(state, known.has(name), isNew && name !== imageDoorName);
+    const reason = endReason(name, state, onSwitch.has(name), isNew);
     return reason === undefined ? [] : [end(name, reason)];
   });
   const gone = [...observed.machines].filter(
     ([name, state]) => name !== imageDoorName && (state !== 'running' || ends.some((step) => step.machine === name)),
   );
-  const missing = machines.filter(({ name }) => isNew || observed.machines.get(name) !== 'running');
-  const hasDoor = observed.machines.get(imageDoorName) === 'running';
+  const isMissing = (name: string): boolean => observed.machines.get(name) !== 'running';
+  const missing = machines.filter(({ name }) => isNew || isMissing(name));
   return [
     ...ends,
     ...gone.map(([machine]) => clear(machine, !isNew, 'what a dead machine left')),
     ...(observed.switch === 'partial' ? [removeSwitch(observed, 'it is incomplete')] : []),
     ...(isNew ? [{ kind: 'make-switch', reason: 'there is none' } as const] : []),
-    ...(hasDoor ? [] : [{ kind: 'start-image-door', reason: 'not running' } as const]),
+    ...(isMissing(imageDoorName) ? [{ kind: 'start-image-door', reason: 'not running' } as const] : []),
+    ...(hasInternet && (isNew || isMissing(internetName))
+      ? [{ kind: 'start-internet', reason: 'not running' } as const]
+      : []),
     ...(missing.length === 0 ? [] : [{ kind: 'start-machines', machines: missing, reason: 'not running' } as const]),
   ];
 }
 
-function endReason(state: MachineState, isKnown: boolean, lostSwitch: boolean): string | undefined {
+function endReason(name: string, state: MachineState, isOnSwitch: boolean, isNew: boolean): string | undefined {
   if (state === 'dead') return undefined;
-  if (!isKnown) return 'no machine of this lab has this name';
+  if (name === internetName && !isOnSwitch) return 'not wanted';
+  if (name !== imageDoorName && !isOnSwitch) return 'no machine of this lab has this name';
   if (state === 'headless') return 'its supervisor is gone';
-  return lostSwitch ? 'its switch is gone' : undefined;
+  return isNew && isOnSwitch ? 'its switch is gone' : undefined;
 }
 
 /** Nothing of the lab is left in the kernel afterwards. */
@@ -107,7 +113,9 @@ export function scriptOf(step: LabStep, config: LabConfig, host: HostFacts): str
     case 'remove-switch':
       return removeSwitchScript(config.name, step);
     case 'start-image-door':
-      return imageDoorScript(config, host);
+      return superviseScript(config.name, imageDoorName, host);
+    case 'start-internet':
+      return superviseScript(config.name, internetName, host);
     case 'start-machines':
       return startScript(config, step.machines, host);
     case 'clear-machine':
@@ -128,11 +136,13 @@ export function renderPlan(plan: LabPlan, config: LabConfig, host: HostFacts): s
       'remove-switch': [],
       'make-switch': [],
       'start-image-door': [],
+      'start-internet': [],
       'start-machines': [],
     }[step.kind];
     const boots =
       step.kind === 'start-machines' ? step.machines.map((machine) => renderMachine(machine, config, host)) : [];
-    return [title, ...lines, scriptOf(step, config, host), ...boots].filter(Boolean).join('\n');
+    const attach = step.kind === 'start-internet' ? [`\n# what it keeps alive:`, indent(attachScript(config))] : [];
+    return [title, ...lines, scriptOf(step, config, host), ...boots, ...attach].filter(Boolean).join('\n');
   });
   return `${parts.join('\n\n')}\n`;
 }

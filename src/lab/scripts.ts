@@ -8,6 +8,7 @@ import {
   outsideAddress,
   outsideGateway,
   outsideRange,
+  routerAddress,
   withPrefix,
   type LabConfig,
   type Machine,
@@ -21,6 +22,11 @@ export interface HostFacts {
   readonly cgroupRoot: string;
   /** hostname, hosts, resolv.conf: where each really lies; one that the host does not have is left out. */
   readonly etc: Readonly<Record<string, string>>;
+  readonly internet: {
+    readonly hasDefaultRoute: boolean;
+    /** What the host lacks for it, and what to do; undefined when nothing. */
+    readonly missing?: string | undefined;
+  };
 }
 
 /** 28 machines that all know each other are 756 neighbours. */
@@ -41,10 +47,14 @@ export function switchScript(config: LabConfig): string {
     ]),
     withInput(`ip -netns ${switchNetns} -batch -`, [
       'link set lo up',
-      'link add switch type bridge forward_delay 0 mcast_snooping 0',
+      // With an address of its own: a bridge takes one of its ports' otherwise, and another one when that port goes.
+      `link add switch address ${linkAddress(routerAddress(config))} type bridge forward_delay 0 mcast_snooping 0`,
+      `address add ${withPrefix(config, routerAddress(config))} dev switch`,
       `link set switch alias ${alias} up`,
       `link set host alias ${alias} master switch up`,
     ]),
+    // Whom it refuses hears of it each time: a limit of one word a second would make callers wait.
+    `nsenter --net=/run/netns/${switchNetns} sh -euc 'cd /proc/sys/net/ipv4; echo 1 > ip_forward; echo 0 > icmp_ratelimit'`,
     `ip link set ${hostLink} alias ${alias}`,
   ].join('\n');
 }
@@ -106,7 +116,7 @@ export function bootScript(config: LabConfig, machine: Machine, host: HostFacts)
 function network(config: LabConfig, machine: Machine): string {
   const { switchNetns } = kernelNames(config.name);
   const alias = machineAlias(config.name, machine.name);
-  const port = `link add ${machine.name} up master switch type veth peer name eth0 address ${linkAddress(machine)} netns`;
+  const port = `link add ${machine.name} up master switch type veth peer name eth0 address ${linkAddress(machine.address)} netns`;
   return [
     `echo ${quote(machine.name)} > /proc/sys/kernel/hostname`,
     `printf '%s\\n' "${port} $$" ${quote(`link set ${machine.name} alias ${alias}`)} | nsenter --net=/run/netns/${switchNetns} ip -batch -`,
@@ -125,7 +135,7 @@ function network(config: LabConfig, machine: Machine): string {
 /** The outside answers for its own range, and knows nobody beyond the switch: what is not masqueraded gets no answer. */
 function routes(config: LabConfig, { role }: Machine): string[] {
   if (role === 'outside') return [`address add ${outsideAddress}/32 dev lo`];
-  return [`route add default via ${hostAddress(config)}`, `route add ${outsideRange} via ${outsideGateway(config)}`];
+  return [`route add default via ${routerAddress(config)}`, `route add ${outsideRange} via ${outsideGateway(config)}`];
 }
 
 /**
@@ -137,12 +147,12 @@ function neighbours(config: LabConfig, machine: Machine): string[] {
   if (machines.length <= fewMachines) return [];
   return machines
     .filter(({ name }) => name !== machine.name)
-    .map((other) => `neighbour replace ${other.address} lladdr ${linkAddress(other)} dev eth0 nud permanent`);
+    .map((other) => `neighbour replace ${other.address} lladdr ${linkAddress(other.address)} dev eth0 nud permanent`);
 }
 
 /** The same at every start: others remember it for half a minute, and would speak to a machine that is no more. */
-function linkAddress(machine: Machine): string {
-  const bytes = machine.address.split('.').map((byte) => Number(byte).toString(16).padStart(2, '0'));
+function linkAddress(address: string): string {
+  const bytes = address.split('.').map((byte) => Number(byte).toString(16).padStart(2, '0'));
   return ['02', '70', ...bytes].join(':');
 }
 

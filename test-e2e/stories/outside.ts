@@ -1,8 +1,9 @@
 /** Beyond the cluster: what leaves it carries the address of its node, and what comes in by a NodePort is answered. */
+import { execa } from 'execa';
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { Node, Pod, Service } from '../../src/api/types.gen.ts';
-import { eventually, type Lab } from '../lab.ts';
+import { eventually, run, type Lab } from '../lab.ts';
 import { service, sleeper, webDeployment } from '../workloads.ts';
 
 const OUTSIDE = 'http://203.0.113.1/';
@@ -51,6 +52,35 @@ export function outsideStories(lab: Lab): void {
       }
       assert.equal(await fetch(`${pod?.status?.podIP}:8080`), '');
       assert.equal(await fetch(found.spec?.clusterIP ?? ''), '');
+    });
+
+    test('with internet, what the host reaches a pod reaches, and is seen there as the host', async () => {
+      const [netns, link] = [`${lab.name}-beyond`, 'pw-beyond'];
+      await lab.up(['--internet=on']);
+      try {
+        await run(['ip', 'netns', 'add', netns]);
+        await run(['ip', 'link', 'add', link, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', netns]);
+        await run(['ip', 'address', 'add', '10.244.95.1/30', 'dev', link]);
+        await run(['ip', 'link', 'set', link, 'up']);
+        await run(['ip', '-netns', netns, 'address', 'add', '10.244.95.2/30', 'dev', 'eth0']);
+        await run(['ip', '-netns', netns, 'link', 'set', 'eth0', 'up']);
+        const script = `require('http').createServer((q, r) => r.end(q.socket.remoteAddress)).listen(80, '10.244.95.2')`;
+        const server = execa('nsenter', [`--net=/run/netns/${netns}`, process.execPath, '-e', script], {
+          reject: false,
+        });
+        try {
+          await eventually('the world beyond the host answers a pod', async () => {
+            const argv = ['wget', '-q', '-O', '-', 'http://10.244.95.2/'];
+            return (await lab.inPod('traveller', argv, { mayFail: true })).stdout === '10.244.95.1';
+          });
+        } finally {
+          server.kill('SIGKILL');
+        }
+      } finally {
+        await run(['ip', 'netns', 'delete', netns], { mayFail: true });
+        await run(['ip', 'link', 'delete', link], { mayFail: true });
+        await lab.up(['--internet=auto']);
+      }
     });
   });
 }

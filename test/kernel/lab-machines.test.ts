@@ -12,7 +12,8 @@ import { lockPath } from '../../src/lab/places.ts';
 const name = 'pwtest';
 const nodeCIDR = '10.244.99.0/24';
 const exec = createDirectExec();
-const wanted = { nodes: ['node1', 'node2'], nodeCIDR };
+// Without internet on every host: what it makes is shown in lab-internet.test.ts.
+const wanted = { nodes: ['node1', 'node2'], nodeCIDR, internet: 'off' as const };
 const noCheck = async (): Promise<void> => undefined;
 
 function open(): Lab {

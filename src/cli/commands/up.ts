@@ -1,6 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import type { CommandModule } from 'yargs';
-import { defaultConfig, LabError, nodeNames, parseConfigFile, type LabConfig } from '../../lab/index.ts';
+import {
+  defaultConfig,
+  internetChoices,
+  LabError,
+  nodeNames,
+  parseConfigFile,
+  type Internet,
+  type LabConfig,
+} from '../../lab/index.ts';
 import { adminClient } from '../client.ts';
 import { nameOption, openLab } from '../lab-options.ts';
 import { checkHost } from '../host-checks.ts';
@@ -16,6 +24,7 @@ interface UpArguments {
   readonly 'pod-cidr'?: string | undefined;
   readonly 'service-cidr'?: string | undefined;
   readonly 'insecure-registry'?: readonly string[] | undefined;
+  readonly internet?: Internet | undefined;
   readonly 'dry-run': boolean;
 }
 
@@ -49,6 +58,10 @@ export const upCommand: CommandModule<object, UpArguments> = {
         array: true,
         describe: 'HOST[:PORT] that may speak plain http (those on loopback may anyway)',
       },
+      internet: {
+        choices: internetChoices,
+        describe: 'whether pods and nodes reach the internet through this host (auto: when it has a way there)',
+      },
       'dry-run': { type: 'boolean', default: false, describe: 'print what would be done, as a script' },
     }),
   handler: async (argv) => {
@@ -65,6 +78,7 @@ export const upCommand: CommandModule<object, UpArguments> = {
     const images = importBusybox(exec);
     const result = await lab.up(known === undefined ? withNodes(wanted) : wanted, (config) => checkHost(exec, config));
     const { started, config } = result;
+    if (result.internetRefusal !== undefined) stages.note(`internet: off, ${result.internetRefusal}`);
     if (await images) stages.mark('busybox image');
     await waitUntilReady({ lab, config, client: await adminClient(name), stages, started, since });
     printNext(config, started, stages);
@@ -79,6 +93,7 @@ async function wantedConfig(argv: UpArguments): Promise<Partial<LabConfig>> {
     ...(argv['node-cidr'] === undefined ? {} : { nodeCIDR: argv['node-cidr'] }),
     ...(argv['pod-cidr'] === undefined ? {} : { podCIDR: argv['pod-cidr'] }),
     ...(argv['service-cidr'] === undefined ? {} : { serviceCIDR: argv['service-cidr'] }),
+    ...(argv.internet === undefined ? {} : { internet: argv.internet }),
     ...(argv['insecure-registry'] === undefined ? {} : { insecureRegistries: argv['insecure-registry'] }),
   };
   const wanted = { ...(argv.config === undefined ? {} : await readConfig(argv.config)), ...flags };

@@ -1,6 +1,9 @@
 # end-machine image-door: the lab ends
 echo 1 > /sys/fs/cgroup/podwire/podwire/image-door/cgroup.kill
 
+# end-machine internet: the lab ends
+echo 1 > /sys/fs/cgroup/podwire/podwire/internet/cgroup.kill
+
 # end-machine control-plane: the lab ends
 echo 1 > /sys/fs/cgroup/podwire/podwire/control-plane/cgroup.kill
 
@@ -15,6 +18,9 @@ echo 1 > /sys/fs/cgroup/podwire/podwire/outside/cgroup.kill
 
 # clear-machine image-door: the lab ends
 find /sys/fs/cgroup/podwire/podwire/image-door -depth -type d -exec rmdir {} +
+
+# clear-machine internet: the lab ends
+find /sys/fs/cgroup/podwire/podwire/internet -depth -type d -exec rmdir {} +
 
 # clear-machine control-plane: the lab ends
 find /sys/fs/cgroup/podwire/podwire/control-plane -depth -type d -exec rmdir {} +

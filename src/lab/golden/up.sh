@@ -8,10 +8,12 @@ link set pw-podwire up
 END
 ip -netns podwire-switch -batch - <<'END'
 link set lo up
-link add switch type bridge forward_delay 0 mcast_snooping 0
+link add switch address 02:70:0a:2c:00:04 type bridge forward_delay 0 mcast_snooping 0
+address add 10.44.0.4/24 dev switch
 link set switch alias podwire/lab/podwire up
 link set host alias podwire/lab/podwire master switch up
 END
+nsenter --net=/run/netns/podwire-switch sh -euc 'cd /proc/sys/net/ipv4; echo 1 > ip_forward; echo 0 > icmp_ratelimit'
 ip link set pw-podwire alias podwire/lab/podwire
 
 # start-image-door: not running
@@ -21,6 +23,43 @@ mkdir -p /sys/fs/cgroup/podwire/podwire/image-door
   echo $BASHPID > /sys/fs/cgroup/podwire/podwire/image-door/cgroup.procs
   cd /; exec setsid s6-supervise /var/lib/podwire/labs/podwire/image-door
 ) < /dev/null > /var/lib/podwire/labs/podwire/image-door/log 2>&1 &
+
+# start-internet: not running
+mkdir -p /sys/fs/cgroup/podwire/podwire/internet
+(
+  for fd in /proc/$BASHPID/fd/*; do fd=${fd##*/}; if [ "$fd" -gt 2 ]; then eval "exec $fd>&-"; fi; done
+  echo $BASHPID > /sys/fs/cgroup/podwire/podwire/internet/cgroup.procs
+  cd /; exec setsid s6-supervise /var/lib/podwire/labs/podwire/internet
+) < /dev/null > /var/lib/podwire/labs/podwire/internet/log 2>&1 &
+
+# what it keeps alive:
+#   nsenter --net=/proc/self/fd/3 ip -force -batch - 2> /dev/null <<'END' || true
+#   tuntap add dev internet mode tap
+#   link set internet alias podwire/lab/podwire/internet
+#   address replace 198.51.100.1/24 dev internet
+#   link set internet up
+#   route replace default via 198.51.100.2 dev internet onlink
+#   END
+#   nsenter --net=/proc/self/fd/3 sh -eu <<'END'
+#   echo 1 > /proc/sys/net/ipv4/conf/internet/proxy_arp
+#   echo 1 > /proc/sys/net/ipv4/conf/internet/ignore_routes_with_linkdown
+#   echo 0 > /proc/sys/net/ipv4/neigh/internet/proxy_delay
+#   END
+#   {
+#     echo 'route flush type prohibit'
+#     { ip -4 route show table local type local; ip -4 route show scope link; } | while read -r first second rest; do
+#       case "$first $second $rest " in
+#         *' dev pw-podwire '*) ;;
+#         "local "*) echo "route replace prohibit $second" ;;
+#         *" dev pw-"*) echo "route replace prohibit $first" ;;
+#       esac
+#     done
+#     echo 'route replace prohibit 10.45.0.0/16'
+#     echo 'route replace prohibit 10.46.0.0/16'
+#     echo 'route replace prohibit 169.254.0.0/16'
+#   } | nsenter --net=/proc/self/fd/3 ip -force -batch - 2> /dev/null || true
+#   umount -R /run/netns
+#   exec slirp4netns --cidr=198.51.100.0/24 --disable-host-loopback --enable-sandbox --netns-type=path /proc/self/fd/3 internet
 
 # start-machines: not running
 for fd in /proc/$$/fd/*; do fd=${fd##*/}; if [ "$fd" -gt 3 ]; then eval "exec $fd>&-"; fi; done
@@ -53,7 +92,7 @@ wait $boot3
 #   link set lo up
 #   address add 10.44.0.2/24 dev eth0
 #   link set eth0 alias podwire/lab/podwire/control-plane up
-#   route add default via 10.44.0.1
+#   route add default via 10.44.0.4
 #   route add 203.0.113.0/24 via 10.44.0.3
 #   END
 #   echo 1 > /proc/sys/net/ipv4/ip_forward
@@ -92,7 +131,7 @@ wait $boot3
 #   link set lo up
 #   address add 10.44.0.11/24 dev eth0
 #   link set eth0 alias podwire/lab/podwire/node1 up
-#   route add default via 10.44.0.1
+#   route add default via 10.44.0.4
 #   route add 203.0.113.0/24 via 10.44.0.3
 #   END
 #   echo 1 > /proc/sys/net/ipv4/ip_forward
@@ -131,7 +170,7 @@ wait $boot3
 #   link set lo up
 #   address add 10.44.0.12/24 dev eth0
 #   link set eth0 alias podwire/lab/podwire/node2 up
-#   route add default via 10.44.0.1
+#   route add default via 10.44.0.4
 #   route add 203.0.113.0/24 via 10.44.0.3
 #   END
 #   echo 1 > /proc/sys/net/ipv4/ip_forward
