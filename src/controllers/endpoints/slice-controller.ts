@@ -1,60 +1,48 @@
 /** EndpointSlices: where the pods of each Service are. */
-import { isAlreadyExists, isNotFound } from '../../api/errors.ts';
 import { endpointSlices, nodes, pods, services } from '../../api/resources.ts';
-import type { EndpointSlice, Service } from '../../api/types.gen.ts';
-import { startController, unlessGone, type ControllerContext } from '../controller.ts';
+import type { Service } from '../../api/types.gen.ts';
+import { startController, type ControllerContext } from '../controller.ts';
 import { byNamespace, byNode } from '../indexes.ts';
-import { isNamespaceTerminating } from '../namespace/terminating.ts';
-import { OwnWrites } from '../own-writes.ts';
-import { randomName } from '../random-name.ts';
 import { addressTypesOf } from './endpoint-facts.ts';
 import { endpointGroups } from './endpoint-groups.ts';
 import { isSelecting, podsOf, watchSources, type EndpointSources } from './service-pods.ts';
-import { managedBy, managedByLabel, planSlices, serviceNameLabel, type SlicesPlan } from './slices-plan.ts';
+import { managedBy, ownerOfService } from './slice-owner.ts';
+import { indexOf, SliceWriter } from './slice-writer.ts';
+import { planSlices, type SlicesPlan } from './slices-plan.ts';
+import { zoneShares } from './topology.ts';
+import { stamped, TriggerTimes } from './trigger-times.ts';
 
-const sliceIndexes = {
-  service: (slice: EndpointSlice): string[] => {
-    const key = serviceKeyOf(slice);
-    return key === undefined ? [] : [key];
-  },
-};
 export const podIndexes = {
   namespace: byNamespace,
   node: byNode,
 };
 export const serviceIndexes = { namespace: byNamespace };
 
-/** The Service of a slice that is ours. */
-function serviceKeyOf({ metadata: { namespace, labels } }: EndpointSlice): string | undefined {
-  const name = labels?.[serviceNameLabel];
-  return name === undefined || labels?.[managedByLabel] !== managedBy ? undefined : `${namespace}/${name}`;
-}
-
 /** Starts the controller; it ends with the context's signal. */
 export function startEndpointSliceController(context: ControllerContext): void {
-  const { client, informers } = context;
+  const { informers } = context;
   const sources: EndpointSources = {
     services: informers.informer(services, { indexes: serviceIndexes }),
     pods: informers.informer(pods, { indexes: podIndexes }),
     nodes: informers.informer(nodes),
   };
-  const slices = informers.informer(endpointSlices, { indexes: sliceIndexes });
-  const writes = new OwnWrites<EndpointSlice>(slices);
+  const slices = informers.informer(endpointSlices, { indexes: indexOf(managedBy) });
+  const writer = new SliceWriter(context, slices, managedBy);
+  const times = new TriggerTimes();
 
-  const apply = async (key: string, service: Service, plan: SlicesPlan): Promise<void> => {
-    const creates = service.metadata.deletionTimestamp === undefined ? plan.create : [];
-    await Promise.all([
-      ...creates.map(async (slice) => {
-        const name = randomName(slice.metadata.generateName ?? '');
-        writes.wrote(key, await client.create(endpointSlices, { ...slice, metadata: { ...slice.metadata, name } }));
-      }),
-      ...plan.update.map(async (slice) => writes.wrote(key, await client.update(endpointSlices, slice))),
-      ...plan.remove.map(async (slice) => {
-        const { namespace, name = '' } = slice.metadata;
-        await unlessGone(client.delete(endpointSlices, { namespace, name }));
-        writes.deleted(key, slice);
-      }),
-    ]);
+  const planOf = (key: string, service: Service): SlicesPlan => {
+    const selected = podsOf(sources, service);
+    const time = times.since(service, selected);
+    const groups = endpointGroups(service, selected, {
+      nodeOf: (name) => sources.nodes.get(name),
+      shares: () => zoneShares(sources.nodes.list()),
+    });
+    const plan = planSlices(ownerOfService(service), addressTypesOf(service), groups, writer.of(key));
+    return {
+      create: service.metadata.deletionTimestamp === undefined ? plan.create.map((each) => stamped(each, time)) : [],
+      update: plan.update.map((each) => stamped(each, time)),
+      remove: plan.remove,
+    };
   };
 
   const queue = startController(context, {
@@ -62,25 +50,12 @@ export function startEndpointSliceController(context: ControllerContext): void {
     after: [sources.services, sources.pods, sources.nodes, slices],
     reconcile: async (key) => {
       const service = sources.services.get(key);
-      if (service === undefined || !isSelecting(service)) return;
-      const groups = endpointGroups(service, podsOf(sources, service), (name) => sources.nodes.get(name));
-      const existing = writes.list(key, slices.byIndex('service', key));
-      try {
-        await apply(key, service, planSlices(service, addressTypesOf(service), groups, existing));
-      } catch (error) {
-        if (isNamespaceTerminating(error)) return;
-        if (isAlreadyExists(error) || isNotFound(error)) return { requeueAfterMs: 20 };
-        throw error;
-      }
+      if (service === undefined) times.forget(key);
+      if (service === undefined || !isSelecting(service)) return undefined;
+      return writer.apply(key, planOf(key, service));
     },
   });
 
   watchSources(sources, (key) => queue.add(key));
-  // Somebody else changed or deleted a slice of ours.
-  slices.onChange(({ type, object, previous }) => {
-    const key = serviceKeyOf(object) ?? (previous === undefined ? undefined : serviceKeyOf(previous));
-    if (key === undefined || type === 'added') return;
-    if (writes.isOwn(object)) return;
-    queue.add(key);
-  });
+  writer.onInterference((key) => queue.add(key));
 }

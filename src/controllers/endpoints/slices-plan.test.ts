@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Endpoint, EndpointSlice, Node, Pod, Service } from '../../api/types.gen.ts';
 import { endpointGroups } from './endpoint-groups.ts';
+import { ownerOfService } from './slice-owner.ts';
 import { planSlices, type SlicesPlan } from './slices-plan.ts';
 
 const service: Service = {
@@ -32,12 +33,7 @@ const many = (count: number, from = 0): Pod[] =>
   Array.from({ length: count }, (_, index) => pod(`p${from + index}`, `10.45.0.${from + index}`));
 
 function plan(pods: Pod[], existing: EndpointSlice[] = [], subject = service): SlicesPlan {
-  return planSlices(
-    subject,
-    ['IPv4'],
-    endpointGroups(subject, pods, () => node),
-    existing,
-  );
+  return planSlices(ownerOfService(subject), ['IPv4'], endpointGroups(subject, pods, { nodeOf: () => node }), existing);
 }
 
 /** What the server holds after the plan. */

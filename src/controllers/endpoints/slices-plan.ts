@@ -1,18 +1,8 @@
 /** Which EndpointSlices to create, change and delete. Pure; changes as little as it can. */
-import { ownerReference } from '../../api/owner.ts';
-import { services } from '../../api/resources.ts';
-import type { DiscoveryEndpointPort, Endpoint, EndpointSlice, Service } from '../../api/types.gen.ts';
-import { withKind } from '../controller.ts';
+import type { DiscoveryEndpointPort, Endpoint, EndpointSlice } from '../../api/types.gen.ts';
 import { semanticEqual } from '../semantic-equal.ts';
-import { isHeadless, type AddressType } from './endpoint-facts.ts';
-
-export const serviceNameLabel = 'kubernetes.io/service-name';
-export const managedByLabel = 'endpointslice.kubernetes.io/managed-by';
-export const managedBy = 'endpointslice-controller.k8s.io';
-export const headlessLabel = 'service.kubernetes.io/headless';
-
-/** Endpoints in one slice at most, upstream's default. */
-export const maxEndpointsPerSlice = 100;
+import type { AddressType } from './endpoint-facts.ts';
+import type { SliceOwner } from './slice-owner.ts';
 
 /** Endpoints that serve the same ports. */
 export interface EndpointGroup {
@@ -41,21 +31,20 @@ function identity(endpoint: Endpoint): string {
   return JSON.stringify([endpoint.targetRef?.uid, endpoint.targetRef?.name, endpoint.addresses]);
 }
 
-function labelsOf(service: Service): Record<string, string> {
-  const labels: Record<string, string> = { ...service.metadata.labels };
-  delete labels[headlessLabel];
-  if (isHeadless(service)) labels[headlessLabel] = '';
-  return { ...labels, [serviceNameLabel]: service.metadata.name ?? '', [managedByLabel]: managedBy };
-}
+/** What all slices of an owner have in their metadata. */
+const marksOf = ({ labels, annotations }: SliceOwner): Pick<EndpointSlice['metadata'], 'labels' | 'annotations'> => ({
+  labels: { ...labels },
+  ...(annotations === undefined ? {} : { annotations: { ...annotations } }),
+});
 
-function newSlice(service: Service, group: Omit<EndpointGroup, 'endpoints'>, endpoints: Endpoint[]): EndpointSlice {
-  const { namespace, name } = service.metadata;
+function newSlice(owner: SliceOwner, group: Omit<EndpointGroup, 'endpoints'>, endpoints: Endpoint[]): EndpointSlice {
+  const { namespace, name, reference } = owner;
   return {
     metadata: {
       generateName: `${name}-`,
       ...(namespace === undefined ? {} : { namespace }),
-      labels: labelsOf(service),
-      ownerReferences: [ownerReference(withKind(services, service), { controller: true })],
+      ...marksOf(owner),
+      ownerReferences: [reference],
     },
     addressType: group.addressType,
     ports: [...group.ports],
@@ -63,8 +52,15 @@ function newSlice(service: Service, group: Omit<EndpointGroup, 'endpoints'>, end
   };
 }
 
-function isOwnedBy(slice: EndpointSlice, service: Service): boolean {
-  return slice.metadata.ownerReferences?.some(({ uid }) => uid === service.metadata.uid) ?? false;
+function isOwnedBy(slice: EndpointSlice, { reference }: SliceOwner): boolean {
+  return slice.metadata.ownerReferences?.some(({ uid }) => uid === reference.uid) ?? false;
+}
+
+function hasMarks({ metadata }: EndpointSlice, { labels, annotations }: SliceOwner): boolean {
+  return (
+    semanticEqual(metadata.labels, labels) &&
+    (annotations === undefined || semanticEqual(metadata.annotations, annotations))
+  );
 }
 
 /** One existing slice on its way: what it keeps, and whether it must be written anyhow. */
@@ -75,58 +71,58 @@ interface Draft {
 }
 
 /** Keeps of each slice what is still wanted; takes that out of `wanted`. */
-function keepWanted(slice: EndpointSlice, wanted: Map<string, Endpoint>, labels: Record<string, string>): Draft {
+function keepWanted(slice: EndpointSlice, wanted: Map<string, Endpoint>, owner: SliceOwner): Draft {
   const before = slice.endpoints ?? [];
   const endpoints = before.flatMap((endpoint) => {
     const next = wanted.get(identity(endpoint));
     wanted.delete(identity(endpoint));
     return next === undefined ? [] : [next];
   });
-  const changed = !semanticEqual(before, endpoints) || !semanticEqual(slice.metadata.labels, labels);
+  const changed = !semanticEqual(before, endpoints) || !hasMarks(slice, owner);
   return { slice, endpoints, changed };
 }
 
 /** Puts what is left into slices that are written anyhow, then into the fullest one where all of it fits. */
-function fill(drafts: readonly Draft[], rest: Endpoint[]): void {
+function fill(drafts: readonly Draft[], rest: Endpoint[], max: number): void {
   for (const draft of drafts.filter((each) => each.changed)) {
-    draft.endpoints.push(...rest.splice(0, maxEndpointsPerSlice - draft.endpoints.length));
+    draft.endpoints.push(...rest.splice(0, max - draft.endpoints.length));
   }
   if (rest.length === 0) return;
-  const part = rest.length % maxEndpointsPerSlice;
+  const part = rest.length % max;
   const roomy = drafts
-    .filter((each) => part > 0 && !each.changed && each.endpoints.length + part <= maxEndpointsPerSlice)
+    .filter((each) => part > 0 && !each.changed && each.endpoints.length + part <= max)
     .sort((a, b) => b.endpoints.length - a.endpoints.length)[0];
   if (roomy === undefined) return;
   roomy.endpoints.push(...rest.splice(0, part));
   roomy.changed = true;
 }
 
-function planGroup(service: Service, group: EndpointGroup, existing: readonly EndpointSlice[]): SlicesPlan {
+function planGroup(owner: SliceOwner, group: EndpointGroup, existing: readonly EndpointSlice[]): SlicesPlan {
   const wanted = new Map(group.endpoints.map((endpoint) => [identity(endpoint), endpoint]));
-  const labels = labelsOf(service);
-  const drafts = existing.map((slice) => keepWanted(slice, wanted, labels));
+  const drafts = existing.map((slice) => keepWanted(slice, wanted, owner));
   const rest = [...wanted.values()];
-  fill(drafts, rest);
+  fill(drafts, rest, owner.maxEndpoints);
   const create: EndpointSlice[] = [];
-  while (rest.length > 0) create.push(newSlice(service, group, rest.splice(0, maxEndpointsPerSlice)));
+  while (rest.length > 0) create.push(newSlice(owner, group, rest.splice(0, owner.maxEndpoints)));
   const emptied = drafts.filter((draft) => draft.endpoints.length === 0);
   const written = drafts.filter((draft) => draft.changed && draft.endpoints.length > 0);
+  const marks = marksOf(owner);
   return {
     create,
-    update: written.map(({ slice, endpoints }) => ({ ...slice, metadata: { ...slice.metadata, labels }, endpoints })),
+    update: written.map(({ slice, endpoints }) => ({ ...slice, metadata: { ...slice.metadata, ...marks }, endpoints })),
     remove: emptied.map(({ slice }) => slice),
   };
 }
 
 /** A slice on its way out becomes one on its way in, of the same family: one write instead of two, and no gap between. */
-function reuse(plan: SlicesPlan, service: Service): SlicesPlan {
+function reuse(plan: SlicesPlan, owner: SliceOwner): SlicesPlan {
   const create = [...plan.create];
   const update = [...plan.update];
   const remove = plan.remove.filter((old) => {
     const index = create.findIndex((each) => each.addressType === old.addressType);
-    const [next] = index === -1 || !isOwnedBy(old, service) ? [] : create.splice(index, 1);
+    const [next] = index === -1 || !isOwnedBy(old, owner) ? [] : create.splice(index, 1);
     if (next === undefined) return true;
-    const metadata = { ...old.metadata, labels: labelsOf(service) };
+    const metadata = { ...old.metadata, ...marksOf(owner) };
     update.push({ ...old, metadata, ports: next.ports ?? [], endpoints: next.endpoints ?? [] });
     return false;
   });
@@ -134,17 +130,17 @@ function reuse(plan: SlicesPlan, service: Service): SlicesPlan {
 }
 
 function planFamily(
-  service: Service,
+  owner: SliceOwner,
   addressType: AddressType,
   groups: readonly EndpointGroup[],
   existing: readonly EndpointSlice[],
 ): SlicesPlan {
-  const owned = existing.filter((slice) => isOwnedBy(slice, service));
-  const foreign = existing.filter((slice) => !isOwnedBy(slice, service));
+  const owned = existing.filter((slice) => isOwnedBy(slice, owner));
+  const foreign = existing.filter((slice) => !isOwnedBy(slice, owner));
   const keys = new Set(groups.map(({ ports }) => portsKey(ports)));
   const plans = groups.map((group) =>
     planGroup(
-      service,
+      owner,
       group,
       owned.filter((slice) => portsKey(slice.ports) === portsKey(group.ports)),
     ),
@@ -153,9 +149,8 @@ function planFamily(
   const update = plans.flatMap((plan) => plan.update);
   const unused = owned.filter((slice) => !keys.has(portsKey(slice.ports)));
   const remove = [...foreign, ...unused, ...plans.flatMap((plan) => plan.remove)];
-  // A Service without endpoints has one empty slice, so that it can be told from one that nobody has looked at yet.
-  if (create.length > 0 || remove.length < existing.length) return { create, update, remove };
-  const placeholder = newSlice(service, { addressType, ports: [] }, []);
+  if (create.length > 0 || remove.length < existing.length || !owner.keepsOne) return { create, update, remove };
+  const placeholder = newSlice(owner, { addressType, ports: [] }, []);
   const [only] = remove;
   if (remove.length === 1 && only !== undefined && isPlaceholder(only, placeholder)) {
     return { create: [], update, remove: [] };
@@ -169,16 +164,16 @@ function isPlaceholder(slice: EndpointSlice, placeholder: EndpointSlice): boolea
   return same && owners && (slice.ports ?? []).length === 0 && (slice.endpoints ?? []).length === 0;
 }
 
-/** `existing` are the slices of this Service that we manage; those of other families are removed. */
+/** `existing` are the slices of this owner that we manage; those of other families are removed. */
 export function planSlices(
-  service: Service,
+  owner: SliceOwner,
   addressTypes: readonly AddressType[],
   groups: readonly EndpointGroup[],
   existing: readonly EndpointSlice[],
 ): SlicesPlan {
   const plans = addressTypes.map((type) =>
     planFamily(
-      service,
+      owner,
       type,
       groups.filter((group) => group.addressType === type && group.endpoints.length > 0),
       existing.filter((slice) => slice.addressType === type),
@@ -192,6 +187,6 @@ export function planSlices(
       update: plans.flatMap((plan) => plan.update),
       remove: [...strange, ...plans.flatMap((plan) => plan.remove)],
     },
-    service,
+    owner,
   );
 }
