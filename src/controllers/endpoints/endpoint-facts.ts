@@ -2,7 +2,7 @@
 import { familyOf } from '../../api/addresses.ts';
 import type { DiscoveryEndpointPort, Endpoint, Node, Pod, Service, ServicePort } from '../../api/types.gen.ts';
 import { hasEnded, isReady } from '../pod-state.ts';
-import { zoneOf } from './service-pods.ts';
+import { zoneOf } from './topology.ts';
 
 export type AddressType = 'IPv4' | 'IPv6';
 

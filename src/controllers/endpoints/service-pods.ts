@@ -4,6 +4,7 @@ import { keyOf, type Change, type Informer } from '../../api/informer.ts';
 import type { Node, Pod, Service } from '../../api/types.gen.ts';
 import { hasEnded } from '../pod-state.ts';
 import { semanticEqual } from '../semantic-equal.ts';
+import { isAuto, shareOf, zoneOf } from './topology.ts';
 
 /** Services whose endpoints are somebody else's work (no selector, ExternalName) have none that we keep. */
 export function isSelecting(service: Service): boolean {
@@ -52,14 +53,6 @@ export interface EndpointSources {
   readonly nodes: Informer<Node>;
 }
 
-const zoneLabel = 'topology.kubernetes.io/zone';
-
-/** The zone of a node, when it is known. */
-export function zoneOf(node: Node | undefined): string | undefined {
-  const zone = node?.metadata.labels?.[zoneLabel];
-  return zone === '' ? undefined : zone;
-}
-
 /** Calls `add` with the key of each Service whose endpoints may have to change. */
 export function watchSources(sources: EndpointSources, add: (key: string) => void): void {
   const servicesIn = (pod: Pod): readonly Service[] =>
@@ -67,6 +60,9 @@ export function watchSources(sources: EndpointSources, add: (key: string) => voi
   sources.services.onChange(({ object }) => add(keyOf(object)));
   sources.pods.onChange((change) => servicesOf(change, servicesIn(change.object)).forEach(add));
   sources.nodes.onChange(({ object, previous }) => {
+    if (shareOf(object) !== shareOf(previous)) {
+      for (const service of sources.services.list()) if (isAuto(service)) add(keyOf(service));
+    }
     if (zoneOf(object) === zoneOf(previous)) return;
     for (const pod of sources.pods.byIndex('node', object.metadata.name ?? '')) {
       servicesOf({ type: 'added', object: pod }, servicesIn(pod)).forEach(add);
