@@ -8,6 +8,7 @@ import type { ControllerContext } from './controller.ts';
 import { startDaemonSetController } from './daemonset/controller.ts';
 import { startDeploymentController } from './deployment/controller.ts';
 import { startEndpointsController } from './endpoints/endpoints-controller.ts';
+import { startEndpointSliceMirroringController } from './endpoints/mirroring-controller.ts';
 import { startEndpointSliceController } from './endpoints/slice-controller.ts';
 import { startGarbageCollector } from './garbage/controller.ts';
 import { startNamespaceController } from './namespace/controller.ts';
@@ -55,6 +56,7 @@ export function startControllers(options: ControllersOptions): void {
   startReplicaSetController(as('replicaset-controller'));
   startDaemonSetController(as('daemonset-controller'));
   startEndpointSliceController(as('endpoint-slice-controller'));
+  startEndpointSliceMirroringController(as('endpoint-slice-mirroring-controller'));
   startEndpointsController(as('endpoint-controller'));
   startNamespaceController(as('namespace-controller'));
   startGarbageCollector(as('generic-garbage-collector'));

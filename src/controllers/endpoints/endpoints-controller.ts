@@ -10,7 +10,7 @@ import { semanticEqual } from '../semantic-equal.ts';
 import { isHeadless } from './endpoint-facts.ts';
 import { isSelecting, podsOf, watchSources, type EndpointSources } from './service-pods.ts';
 import { podIndexes, serviceIndexes } from './slice-controller.ts';
-import { headlessLabel } from './slices-plan.ts';
+import { headlessLabel } from './slice-owner.ts';
 import { subsetsOf, truncated } from './subsets.ts';
 
 const managedByLabel = 'endpoints.kubernetes.io/managed-by';

@@ -1,17 +1,11 @@
 /** The subsets of a core/v1 Endpoints object. Pure. */
-import { familyOf } from '../../api/addresses.ts';
 import type { EndpointAddress, EndpointPort, EndpointSubset, Pod, Service } from '../../api/types.gen.ts';
 import { isReady } from '../pod-state.ts';
 import { addressesOf, addressTypesOf, canServe, hostnameOf, isHeadless, portsOf } from './endpoint-facts.ts';
+import { repackSubsets } from './repack-subsets.ts';
 
 /** Addresses in one Endpoints object at most; EndpointSlices have no such limit. */
 const maxAddresses = 1000;
-
-interface Group {
-  readonly ports: EndpointPort[];
-  readonly ready: EndpointAddress[];
-  readonly notReady: EndpointAddress[];
-}
 
 function addressOf(service: Service, pod: Pod): EndpointAddress | undefined {
   const [type] = addressTypesOf(service);
@@ -42,35 +36,18 @@ function portsFor(service: Service, pod: Pod): EndpointPort[] {
   }));
 }
 
-const byText = (a: string, b: string): number => (a < b ? -1 : Number(a > b));
-const byIP = (a: EndpointAddress, b: EndpointAddress): number =>
-  (familyOf(a.ip) ?? 0) - (familyOf(b.ip) ?? 0) || byText(a.ip, b.ip);
-
-/** Pods that serve the same ports share a subset; all in a fixed order, so that equal means equal. */
+/** The pods of a Service that have an address, each with the ports it serves; in the one form of all that say the same. */
 export function subsetsOf(service: Service, pods: readonly Pod[]): EndpointSubset[] {
-  const groups = new Map<string, Group>();
   const publishAll = service.spec?.publishNotReadyAddresses === true;
-  for (const pod of pods) {
-    if (!canServe(pod) || (pod.metadata.deletionTimestamp !== undefined && !publishAll)) continue;
+  const mayLackPorts = (service.spec?.ports ?? []).length === 0 && isHeadless(service);
+  const subsets = pods.flatMap((pod): EndpointSubset[] => {
+    if (!canServe(pod) || (pod.metadata.deletionTimestamp !== undefined && !publishAll)) return [];
     const address = addressOf(service, pod);
     const ports = portsFor(service, pod);
-    const hasNoPorts = ports.length === 0 && !((service.spec?.ports ?? []).length === 0 && isHeadless(service));
-    if (address === undefined || hasNoPorts) continue;
-    ports.sort((a, b) => byText(JSON.stringify(a), JSON.stringify(b)));
-    const key = JSON.stringify(ports);
-    const group = groups.get(key) ?? { ports, ready: [], notReady: [] };
-    (publishAll || isReady(pod) ? group.ready : group.notReady).push(address);
-    groups.set(key, group);
-  }
-  return [...groups].sort(([a], [b]) => byText(a, b)).map(([, group]) => subsetOf(group));
-}
-
-function subsetOf({ ports, ready, notReady }: Group): EndpointSubset {
-  return {
-    ...(ready.length === 0 ? {} : { addresses: ready.sort(byIP) }),
-    ...(notReady.length === 0 ? {} : { notReadyAddresses: notReady.sort(byIP) }),
-    ...(ports.length === 0 ? {} : { ports }),
-  };
+    if (address === undefined || (ports.length === 0 && !mayLackPorts)) return [];
+    return [publishAll || isReady(pod) ? { addresses: [address], ports } : { notReadyAddresses: [address], ports }];
+  });
+  return repackSubsets(subsets);
 }
 
 /** Cuts to the limit, addresses that are not ready first; `truncated` tells whether that was needed. */
@@ -86,7 +63,11 @@ export function truncated(subsets: readonly EndpointSubset[]): { subsets: Endpoi
     const notReadyAddresses = (each.notReadyAddresses ?? []).slice(0, otherRoom);
     readyRoom -= addresses.length;
     otherRoom -= notReadyAddresses.length;
-    return subsetOf({ ports: each.ports ?? [], ready: addresses, notReady: notReadyAddresses });
+    return {
+      ...(addresses.length === 0 ? {} : { addresses }),
+      ...(notReadyAddresses.length === 0 ? {} : { notReadyAddresses }),
+      ...(each.ports === undefined ? {} : { ports: each.ports }),
+    };
   });
   return { subsets: cut.filter((each) => count(each) > 0), truncated: true };
 }
