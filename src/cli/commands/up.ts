@@ -121,13 +121,14 @@ function printNext(config: LabConfig, started: readonly string[], stages: Stages
   const option = config.name === defaultConfig.name ? '' : ` --name ${config.name}`;
   const { SUDO_USER: sudoer, PODWIRE_COMMAND: command = 'podwire' } = process.env;
   const podwire = sudoer === undefined ? command : `sudo ${command}`;
+  const kubectl = process.env['PODWIRE_OWN_KUBECTL'] === undefined ? 'kubectl' : `${podwire} kubectl${option}`;
   const what = started.length === 0 ? 'was up already' : `is up (${seconds(stages.totalMs)})`;
   console.log(`
 Lab ${config.name} ${what}: ${config.nodes.length} nodes Ready. Next:
 
   export KUBECONFIG=$(${podwire} kubeconfig${option})
-  kubectl get nodes -o wide
-  kubectl create deployment web --image=busybox --replicas=4 -- httpd -f -v -p 8080 -h /etc
+  ${kubectl} get nodes -o wide
+  ${kubectl} create deployment web --image=busybox --replicas=4 -- httpd -f -v -p 8080 -h /etc
   ${podwire} node shell${option} node1
   ${podwire} down${option}
 `);
