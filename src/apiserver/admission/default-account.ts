@@ -7,7 +7,7 @@ import type { KubeObject } from '../../api/client.ts';
 import { namespaces, pods, serviceAccounts } from '../../api/resources.ts';
 import type { Pod } from '../../api/types.gen.ts';
 import type { Store } from '../../store/contract.ts';
-import { isMirrorPod } from '../authz/pod-references.ts';
+import { isMirrorPod } from '../../api/pod-references.ts';
 import type { Lookup, ResourceRow } from '../resource.ts';
 import { keyOf } from '../storage/keys.ts';
 

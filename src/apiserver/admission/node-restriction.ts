@@ -6,7 +6,7 @@ import type { KubeObject } from '../../api/client.ts';
 import { leases, nodes, pods } from '../../api/resources.ts';
 import type { Lease, Node, Pod } from '../../api/types.gen.ts';
 import { nodeNameOf } from '../authz/node-identity.ts';
-import { isMirrorPod, referencesOf } from '../authz/pod-references.ts';
+import { isMirrorPod, referencesOf } from '../../api/pod-references.ts';
 import type { Admission, AdmissionOfDeletes, Lookup, ResourceRow, StrategyContext } from '../resource.ts';
 import { forbiddenObject } from '../validation/refusal.ts';
 import { same } from '../validation/same.ts';

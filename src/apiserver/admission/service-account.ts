@@ -4,7 +4,7 @@
  */
 import { pods, serviceAccounts } from '../../api/resources.ts';
 import type { Container, Pod, PodSpec, ServiceAccount, Volume } from '../../api/types.gen.ts';
-import { isMirrorPod, referencesOf } from '../authz/pod-references.ts';
+import { isMirrorPod, referencesOf } from '../../api/pod-references.ts';
 import { generatedName } from '../generated-name.ts';
 import type { StrategyContext } from '../resource.ts';
 import { forbiddenObject } from '../validation/refusal.ts';

@@ -7,7 +7,7 @@ import type { Pod } from '../../api/types.gen.ts';
 import type { Store } from '../../store/contract.ts';
 import { decodeShared } from '../storage/codec.ts';
 import { prefixOf } from '../storage/keys.ts';
-import { isMirrorPod, referencesOf } from './pod-references.ts';
+import { isMirrorPod, referencesOf } from '../../api/pod-references.ts';
 
 /** Resources that belong to a node by its pods. */
 export type UsedResource = 'pods' | 'secrets' | 'configmaps' | 'serviceaccounts' | 'persistentvolumeclaims';

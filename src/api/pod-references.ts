@@ -1,5 +1,5 @@
 /** What a pod needs of other objects, and by that its node. Pure. */
-import type { Container, Pod, Volume } from '../../api/types.gen.ts';
+import type { Container, Pod, Volume } from './types.gen.ts';
 
 /** Names of objects in the pod's namespace. */
 export interface PodReferences {
