@@ -261,6 +261,26 @@ describe('of a pod that is there, little may change', () => {
   });
 });
 
+describe('a mirror pod stays one', () => {
+  const key = 'kubernetes.io/config.mirror';
+  const mirror = create(podRow, { ...pod(), metadata: { ...pod().metadata, annotations: { [key]: 'x' } } }).object;
+  const cases: readonly [string, Pod, Record<string, string>, string | undefined][] = [
+    ['kept', mirror, { [key]: 'x', other: 'new' }, undefined],
+    ['changed', mirror, { [key]: 'y' }, 'may not remove or update mirror pod annotation'],
+    ['removed', mirror, {}, 'may not remove or update mirror pod annotation'],
+    ['added', create(podRow, pod()).object, { [key]: 'x' }, 'may not add mirror pod annotation'],
+  ];
+  for (const [what, old, annotations, message] of cases) {
+    it(`its annotation is ${what}`, () => {
+      const { errors } = update(podRow, old, (copy) => (copy.metadata.annotations = annotations));
+      assert.deepEqual(
+        errors,
+        message === undefined ? [] : [`metadata.annotations[kubernetes.io/config.mirror]: Forbidden: ${message}`],
+      );
+    });
+  }
+});
+
 describe('how long a deleted pod may take', () => {
   const scheduled = { nodeName: 'node1', terminationGracePeriodSeconds: 40 };
   const cases: readonly { what: string; spec: Partial<PodSpec>; phase?: string; asked?: number; seconds: number }[] = [

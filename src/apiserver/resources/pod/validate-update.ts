@@ -110,10 +110,21 @@ function validateStatusUpdate(pod: Pod, old: Pod): FieldError[] {
   return errors;
 }
 
+/** By it a kubelet knows that the pod is made from a file of its node, and runs nothing for it. */
+const mirrorAnnotation = 'kubernetes.io/config.mirror';
+
+function validateMirror({ metadata: { annotations } }: Pod, old: Pod): FieldError[] {
+  const before = old.metadata.annotations?.[mirrorAnnotation];
+  if (annotations?.[mirrorAnnotation] === before) return [];
+  const what = before === undefined ? 'add' : 'remove or update';
+  return [forbidden(`metadata.annotations[${mirrorAnnotation}]`, `may not ${what} mirror pod annotation`)];
+}
+
 /** Update of a pod or of its status. */
 export function validatePodUpdate(pod: Pod, old: Pod): FieldError[] {
   return [
     ...validateMetaUpdate(pod.metadata, old.metadata),
+    ...validateMirror(pod, old),
     ...validateSpecUpdate(pod.spec ?? { containers: [] }, old.spec ?? { containers: [] }),
     ...validateStatusUpdate(pod, old),
   ];
