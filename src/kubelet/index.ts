@@ -3,7 +3,9 @@ import { mkdir } from 'node:fs/promises';
 import type { ApiClient } from '../api/client.ts';
 import type { InformerFactory } from '../api/informer.ts';
 import type { Logger } from '../api/logger.ts';
-import { endpointSlices, pods, services } from '../api/resources.ts';
+import { isMirrorPod } from '../api/pod-references.ts';
+import { endpointSlices, nodes, pods, services } from '../api/resources.ts';
+import type { Node, Pod } from '../api/types.gen.ts';
 import type { ImageService, RuntimeService } from '../runtime/contract.ts';
 import { createImageManager } from './containers/images.ts';
 import { createPodDirs } from './files/pod-dirs.ts';
@@ -15,9 +17,13 @@ import { createServiceExit, podIndex, type OwnRules } from './pods/leave-service
 import { createPodEvents, type Recorder } from './pods/pod-events.ts';
 import { createPodWorkers, type PodWorkersOptions } from './pods/pod-workers.ts';
 import { startKubeletServer } from './server/server.ts';
+import type { PodCheck } from './static/manifest.ts';
+import { createStaticPods, type StaticPods } from './static/static-pods.ts';
 import { createStatusManager } from './status/status-manager.ts';
 import { createPodVolumes } from './volumes/pod-volumes.ts';
 import { createServiceAccountTokens } from './volumes/tokens.ts';
+
+export type { PodCheck, Problem } from './static/manifest.ts';
 
 export interface KubeletOptions {
   readonly client: ApiClient;
@@ -46,6 +52,8 @@ export interface KubeletOptions {
   /** What a new Node is registered with. */
   readonly nodeLabels?: NodeIdentity['labels'];
   readonly registerWithTaints?: NodeIdentity['taints'];
+  /** A folder of manifests, and what the API would make of the pods in them. */
+  readonly manifests?: { readonly folder: string; readonly loadCheck: () => Promise<PodCheck> };
   /** The proxy of this process, when there is one. */
   readonly ownRules?: OwnRules;
   /** How long the other nodes have to take a pod out of their rules before it is told to stop. Default 200 ms. */
@@ -109,6 +117,22 @@ function assemble(options: KubeletOptions, allocatable: ReturnType<typeof nodeRe
   };
 }
 
+/** Pods from files. What is wrong with those is told as Events of the Node, once there is one. */
+function followManifests(
+  { manifests, nodeName, signal, ...options }: KubeletOptions,
+  registered: Promise<Node>,
+): StaticPods | undefined {
+  if (manifests === undefined) return undefined;
+  const { folder, loadCheck } = manifests;
+  const onProblem = (problem: string): void => {
+    const tell = ({ metadata }: Node): void =>
+      options.events.event({ apiVersion: 'v1', kind: 'Node', metadata }, 'Warning', 'InvalidManifest', problem);
+    void registered.then(tell, () => undefined);
+  };
+  const logger = options.logger.with({ floor: 'kubelet' });
+  return createStaticPods({ folder, nodeName, loadCheck, onProblem, logger, signal });
+}
+
 /**
  * Starts everything and resolves once the Node is registered and its pods are being worked on; it goes on until `signal`.
  * Stopping it stops no container. Rejects when the port cannot be listened on or the runtime does not start.
@@ -129,9 +153,15 @@ export async function startKubelet(options: KubeletOptions): Promise<void> {
   // A selector of its own: the API sends only what is for this node.
   const informer = options.informers.informer(pods, { fieldSelector: `spec.nodeName=${nodeName}` });
   const deps = assemble(options, nodeResources(facts, identity.maxPods));
-  const workers = createPodWorkers({ client, informer, deps, signal });
-  await startKubeletServer({ ...options, pods: () => informer.list(), logger });
+  const registered = Promise.withResolvers<Node>();
+  const manifests = followManifests(options, registered.promise);
+  await manifests?.start();
+  const statics = manifests && { pods: manifests, nodes: options.informers.informer(nodes) };
+  const workers = createPodWorkers({ client, informer, ...(statics && { statics }), deps, signal });
+  const podsHere = (): Pod[] => [...informer.list().filter((pod) => !isMirrorPod(pod)), ...workers.statics()];
+  await startKubeletServer({ ...options, pods: podsHere, logger });
   await runtime.start();
+  await workers.startStatics();
 
   const node = await keepNode({
     client,
@@ -147,6 +177,7 @@ export async function startKubelet(options: KubeletOptions): Promise<void> {
     logger,
     signal,
   });
+  registered.resolve(node);
   keepNodeLease({ client, nodeName, nodeUid: node.metadata.uid, logger, signal });
   // A container's environment names the Services there are.
   await Promise.race([

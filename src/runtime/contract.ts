@@ -51,6 +51,7 @@ export interface PodSandboxStatus {
   readonly ips: readonly string[];
   readonly netns: string | undefined;
   readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
 }
 
 export interface Mount {

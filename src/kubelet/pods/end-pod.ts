@@ -37,7 +37,9 @@ function isLeaving(work: PodWork, deps: PodDeps, ending: PodEnding): boolean {
   if (ending.reason !== 'deleted' || grace === 0 || ending.leaving === 'over') return false;
   if (ending.leaving !== undefined) return ending.deadlineMs >= ending.leaving.deadlineMs;
   const limitMs = Math.min(longestLeaveMs, ending.deadlineMs - Date.now() - grace / 2);
-  const left = limitMs > 0 ? deps.serviceExit.leave(work.pod, limitMs) : undefined;
+  // Endpoints name what the API has: of a static pod that is the mirror.
+  const known = work.isStatic ? (deps.mirrors?.find(work.pod) ?? work.pod) : work.pod;
+  const left = limitMs > 0 ? deps.serviceExit.leave(known, limitMs) : undefined;
   ending.leaving = left === undefined ? 'over' : { deadlineMs: ending.deadlineMs };
   void left?.then(() => {
     ending.leaving = 'over';
@@ -82,7 +84,7 @@ export async function endPod(work: PodWork, deps: PodDeps, ending: PodEnding): P
     await deps.statuses.settled(work.uid);
     publish(work, deps, await look(work, deps));
     await Promise.all([removeEverything(work, deps, view), deps.statuses.settled(work.uid)]);
-    await deps.deleteFromApi(pod);
+    if (!work.isStatic) await deps.deleteFromApi(pod);
   } else {
     await removeEverything(work, deps, view);
   }

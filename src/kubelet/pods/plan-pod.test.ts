@@ -16,7 +16,16 @@ function pod(spec: Partial<PodSpec>): Pod {
 
 function sandbox(attempt: number, state: 'ready' | 'notready' = 'ready'): PodSandboxStatus {
   const identity = { namespace: 'default', name: 'web', uid: 'u1', attempt };
-  return { id: `s${attempt}`, pod: identity, state, createdAt: '', ips: ['10.1.0.2'], netns: undefined, labels: {} };
+  return {
+    id: `s${attempt}`,
+    pod: identity,
+    state,
+    createdAt: '',
+    ips: ['10.1.0.2'],
+    netns: undefined,
+    labels: {},
+    annotations: {},
+  };
 }
 
 /** `main:1 exited 3 @s0`: name, attempt, state, exit code, sandbox. Ended ten minutes before now unless it says so. */

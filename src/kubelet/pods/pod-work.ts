@@ -1,6 +1,6 @@
 /** What the kubelet remembers of one pod while it works on it, and what the steps have at hand. */
 import type { Logger } from '../../api/logger.ts';
-import type { Pod } from '../../api/types.gen.ts';
+import type { Pod, PodStatus } from '../../api/types.gen.ts';
 import type { RuntimeService } from '../../runtime/contract.ts';
 import type { ContainerStarterOptions } from '../containers/start-container.ts';
 import type { ImageManager } from '../containers/images.ts';
@@ -9,6 +9,7 @@ import type { ClusterDNS } from '../files/resolv-conf.ts';
 import type { Prober } from '../probes/prober.ts';
 import type { StatusManager } from '../status/status-manager.ts';
 import type { WaitingReason } from '../status/container-statuses.ts';
+import type { Mirrors } from '../static/mirrors.ts';
 import type { PodVolumes } from '../volumes/pod-volumes.ts';
 import type { BackOffEntry } from './back-off.ts';
 import type { ServiceExit } from './leave-services.ts';
@@ -39,8 +40,12 @@ export interface PodEnding {
 /** The state of one pod's worker. Only its own worker changes it. */
 export interface PodWork {
   readonly uid: string;
-  /** As the API had it last; set by the informer. */
+  /** As the API had it last; set by the informer. A static pod as its file has it. */
   pod: Pod;
+  /** From a file of the node: the API knows its mirror only. */
+  readonly isStatic: boolean;
+  /** A static pod's own status, which no API need hold. */
+  status: PodStatus | undefined;
   goneFromApi: boolean;
   admitted: boolean;
   /** The API had it as Succeeded or Failed when this agent first saw it: its status is left as it is. */
@@ -64,6 +69,8 @@ export interface PodDeps {
   readonly starter: ContainerStarterOptions;
   readonly images: ImageManager;
   readonly statuses: StatusManager;
+  /** Undefined on a node without static pods. */
+  readonly mirrors: Mirrors | undefined;
   readonly volumes: PodVolumes;
   readonly prober: Prober;
   readonly serviceExit: ServiceExit;
@@ -84,11 +91,13 @@ export interface PodDeps {
 }
 
 /** A fresh record of a pod. */
-export function createPodWork(pod: Pod): PodWork {
+export function createPodWork(pod: Pod, isStatic = false): PodWork {
   const phase = pod.status?.phase;
   return {
     uid: pod.metadata.uid ?? '',
     pod,
+    isStatic,
+    status: undefined,
     goneFromApi: false,
     admitted: false,
     settledBefore: phase === 'Succeeded' || phase === 'Failed',

@@ -1,21 +1,30 @@
 /** One worker a pod: what changes in the API or in the runtime wakes it; pods do not wait for each other. */
 import type { ApiClient } from '../../api/client.ts';
 import { isConflict, isNotFound } from '../../api/errors.ts';
-import type { Change, Informer } from '../../api/informer.ts';
+import { keyOf, type Change, type Informer } from '../../api/informer.ts';
+import { isMirrorPod } from '../../api/pod-references.ts';
 import { pods } from '../../api/resources.ts';
-import type { Pod } from '../../api/types.gen.ts';
+import { formatTime } from '../../api/time.ts';
+import type { Node, Pod } from '../../api/types.gen.ts';
 import { createWorkQueue, type WorkQueue } from '../../api/work-queue.ts';
 import type { PodSandboxStatus } from '../../runtime/contract.ts';
 import { createProber } from '../probes/prober.ts';
+import { createMirrors } from '../static/mirrors.ts';
+import type { StaticPodChange, StaticPods } from '../static/static-pods.ts';
 import { rejectionOf } from './admission.ts';
 import { beginEnd, endPod } from './end-pod.ts';
 import { createPodWork, type PodDeps, type PodWork } from './pod-work.ts';
 import { currentPod, look } from './publish.ts';
+import { isStaticSandbox } from './sandbox-config.ts';
 import { syncPod } from './sync-pod.ts';
 
 export interface PodWorkers {
   /** The pods given to this node that are not over. */
   active(): readonly Pod[];
+  /** The static pods, with their status, until nothing of them is left. */
+  statics(): readonly Pod[];
+  /** Begins with the static pods, API or not. */
+  startStatics(): Promise<void>;
   /** Resolves once the pods of the API are known and what the node holds beyond them is being taken away. */
   start(): Promise<void>;
   /** Looks at every pod soon. */
@@ -26,7 +35,9 @@ export interface PodWorkersOptions {
   readonly client: ApiClient;
   /** Pods of this node. */
   readonly informer: Informer<Pod>;
-  readonly deps: Omit<PodDeps, 'prober' | 'wake' | 'otherPods' | 'deleteFromApi'>;
+  /** Pods from files of the node, and the Nodes, of which its own will own their mirrors. */
+  readonly statics?: { readonly pods: StaticPods; readonly nodes: Informer<Node> };
+  readonly deps: Omit<PodDeps, 'prober' | 'mirrors' | 'wake' | 'otherPods' | 'deleteFromApi'>;
   readonly signal: AbortSignal;
 }
 
@@ -37,6 +48,11 @@ const auditMs = 60_000;
 
 function isOver(pod: Pod): boolean {
   return pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
+}
+
+/** Told to end, whatever the reason. */
+function isEnding({ pod, goneFromApi }: PodWork): boolean {
+  return goneFromApi || pod.metadata.deletionTimestamp !== undefined;
 }
 
 class Workers implements PodWorkers {
@@ -56,6 +72,7 @@ class Workers implements PodWorkers {
         nodeIP: deps.nodeIPs[0] ?? '',
         onChange: (uid) => this.#wake(uid),
       }),
+      mirrors: this.#createMirrors(),
       wake: (uid) => this.#wake(uid),
       otherPods: (uid) =>
         this.active().filter(
@@ -72,9 +89,53 @@ class Workers implements PodWorkers {
     });
   }
 
+  #createMirrors(): PodDeps['mirrors'] {
+    const { client, informer, statics, deps, signal } = this.#options;
+    if (statics === undefined) return undefined;
+    return createMirrors({
+      client,
+      informer,
+      statuses: deps.statuses,
+      pods: (key) => {
+        const works = this.#staticsNamed(key);
+        return {
+          wanted: statics.pods.list().find((pod) => keyOf(pod) === key),
+          ending: works.find(isEnding)?.pod,
+        };
+      },
+      keys: () => statics.pods.list().map(keyOf),
+      nodes: statics.nodes,
+      nodeName: deps.nodeName,
+      onMirror: (key) => {
+        for (const work of this.#staticsNamed(key)) {
+          if (work.status !== undefined) this.#deps.mirrors?.tell(work.pod, work.status, 'now');
+        }
+      },
+      logger: deps.logger,
+      signal,
+    });
+  }
+
+  async startStatics(): Promise<void> {
+    const { statics, deps, signal } = this.#options;
+    deps.runtime.onEvent(({ podUid }) => this.#wake(podUid));
+    const audit = setInterval(() => void this.#audit(), auditMs);
+    const end = (): void => {
+      clearInterval(audit);
+      this.#deps.prober.close();
+    };
+    signal.addEventListener('abort', end, { once: true });
+    if (statics === undefined) return;
+    const uids = new Set(statics.pods.list().map(({ metadata }) => metadata.uid));
+    // What a file stood for that is another one now must end before that one's pod begins.
+    for (const sandbox of await deps.runtime.listPodSandboxes()) {
+      if (isStaticSandbox(sandbox) && !uids.has(sandbox.pod.uid)) this.#adoptOrphan(sandbox);
+    }
+    statics.pods.onChange((change) => this.#onStatic(change));
+  }
+
   async start(): Promise<void> {
     const { informer, deps, signal } = this.#options;
-    deps.runtime.onEvent(({ podUid }) => this.#wake(podUid));
     await Promise.race([
       informer.synced,
       new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true })),
@@ -85,12 +146,15 @@ class Workers implements PodWorkers {
     for (const sandbox of await deps.runtime.listPodSandboxes()) {
       if (!uids.has(sandbox.pod.uid)) this.#adoptOrphan(sandbox);
     }
-    const audit = setInterval(() => void this.#audit(), auditMs);
-    const end = (): void => {
-      clearInterval(audit);
-      this.#deps.prober.close();
-    };
-    signal.addEventListener('abort', end, { once: true });
+    this.#deps.mirrors?.start();
+  }
+
+  statics(): readonly Pod[] {
+    return [...this.#works.values()].filter(({ isStatic }) => isStatic).map((work) => currentPod(work, this.#deps));
+  }
+
+  #staticsNamed(key: string): readonly PodWork[] {
+    return [...this.#works.values()].filter(({ isStatic, pod }) => isStatic && keyOf(pod) === key);
   }
 
   active(): readonly Pod[] {
@@ -111,6 +175,7 @@ class Workers implements PodWorkers {
     const uid = object.metadata.uid ?? '';
     const oldUid = previous?.metadata.uid;
     if (oldUid !== undefined && oldUid !== uid) this.#gone(oldUid);
+    if (isMirrorPod(object)) return;
     if (type === 'deleted') {
       const work = this.#works.get(uid);
       if (work !== undefined) work.pod = object;
@@ -123,6 +188,30 @@ class Workers implements PodWorkers {
     this.#queue.add(uid);
   }
 
+  /** A file that is gone or another one is to its pod what a deletion is to a pod of the API. */
+  #onStatic({ type, pod }: StaticPodChange): void {
+    const { uid = '' } = pod.metadata;
+    const work = this.#works.get(uid);
+    if (type === 'removed' && work !== undefined) {
+      const graceSeconds = pod.spec?.terminationGracePeriodSeconds ?? 30;
+      const deletionTimestamp = formatTime(new Date(Date.now() + graceSeconds * 1000));
+      work.pod = { ...pod, metadata: { ...pod.metadata, deletionTimestamp, deletionGracePeriodSeconds: graceSeconds } };
+    }
+    // One that comes back while it ends begins when it has ended.
+    if (type === 'added' && work === undefined) this.#works.set(uid, createPodWork(pod, true));
+    this.#queue.add(uid);
+    this.#deps.mirrors?.wake(keyOf(pod));
+  }
+
+  /** A static pod has left this node: the next one of its name, or its file that came back, may begin. */
+  #staticGone(work: PodWork): void {
+    const key = keyOf(work.pod);
+    const again = this.#options.statics?.pods.list().find(({ metadata }) => metadata.uid === work.uid);
+    if (again !== undefined) this.#onStatic({ type: 'added', pod: again });
+    for (const { uid } of this.#staticsNamed(key)) this.#queue.add(uid);
+    this.#deps.mirrors?.wake(key);
+  }
+
   #gone(uid: string): void {
     const work = this.#works.get(uid);
     if (work === undefined) return;
@@ -132,9 +221,9 @@ class Workers implements PodWorkers {
   }
 
   /** A sandbox whose pod went away while nobody looked: it is ended with what is known of it. */
-  #adoptOrphan({ pod: { namespace, name, uid } }: PodSandboxStatus): void {
+  #adoptOrphan({ pod: { namespace, name, uid }, annotations }: PodSandboxStatus): void {
     if (this.#works.has(uid)) return;
-    const work = createPodWork({ metadata: { namespace, name, uid } });
+    const work = createPodWork({ metadata: { namespace, name, uid } }, isStaticSandbox({ annotations }));
     work.goneFromApi = true;
     this.#works.set(uid, work);
     this.#queue.add(uid);
@@ -142,7 +231,7 @@ class Workers implements PodWorkers {
 
   async #run(uid: string): Promise<void | { requeueAfterMs: number }> {
     const work = this.#works.get(uid);
-    if (work === undefined) return;
+    if (work === undefined || this.#mustWait(work)) return;
     await this.#admit(work);
     this.#decideEnd(work);
     if (work.ending === undefined) {
@@ -153,7 +242,14 @@ class Workers implements PodWorkers {
     }
     const { ending } = work;
     if (ending === undefined || ending.done) return;
-    if (await endPod(work, this.#deps, ending)) this.#works.delete(uid);
+    if (!(await endPod(work, this.#deps, ending))) return;
+    this.#works.delete(uid);
+    if (work.isStatic) this.#staticGone(work);
+  }
+
+  /** Two static pods of one name never run at once. */
+  #mustWait(work: PodWork): boolean {
+    return work.isStatic && !isEnding(work) && this.#staticsNamed(keyOf(work.pod)).some(isEnding);
   }
 
   async #admit(work: PodWork): Promise<void> {

@@ -12,7 +12,14 @@ const maxLastWords = 4096;
 
 /** The pod as it is known best: newest spec, newest status. */
 export function currentPod(work: PodWork, deps: PodDeps): Pod {
-  return deps.statuses.newest(work.pod);
+  return work.isStatic ? staticPod(work, deps) : deps.statuses.newest(work.pod);
+}
+
+/** An agent that starts goes on with what its mirror tells, unless that is over: whether the pod is, the runtime knows. */
+function staticPod(work: PodWork, deps: PodDeps): Pod {
+  const told = work.status ?? deps.mirrors?.find(work.pod)?.status;
+  const isOver = work.status === undefined && (told?.phase === 'Failed' || told?.phase === 'Succeeded');
+  return told === undefined || isOver ? work.pod : { ...work.pod, status: told };
 }
 
 /** A fresh look. */
@@ -77,7 +84,10 @@ export function publish(
     isTerminal: work.ending !== undefined,
     ...(verdict === undefined ? {} : { verdict }),
   });
-  deps.statuses.set(work.pod, status, isBeginning(status) ? 'soon' : 'now');
+  const urgency = isBeginning(status) ? 'soon' : 'now';
+  if (!work.isStatic) return deps.statuses.set(work.pod, status, urgency);
+  work.status = status;
+  deps.mirrors?.tell(work.pod, status, urgency);
 }
 
 /** All there is to say is that containers are being made: in a moment they run, or there is a reason why not. */

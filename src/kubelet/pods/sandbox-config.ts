@@ -2,6 +2,7 @@
 import type { Pod } from '../../api/types.gen.ts';
 import { podResolvConf, type ClusterDNS } from '../files/resolv-conf.ts';
 import type { PodSandboxConfig } from '../../runtime/contract.ts';
+import { sourceAnnotation } from '../static/manifest.ts';
 
 /** Linux takes no longer host name. */
 const maxHostname = 63;
@@ -24,14 +25,22 @@ export function podFqdn(pod: Pod, hostname: string, domain: string): string | un
 export interface SandboxConfigInput {
   readonly pod: Pod;
   readonly attempt: number;
+  /** From a file of the node. */
+  readonly isStatic: boolean;
   readonly nodeName: string;
   readonly dns: ClusterDNS;
   /** Text of the node's own /etc/resolv.conf. */
   readonly nodeResolvConf: string;
 }
 
+/** Whether it was made for a pod from a file of the node; a pod of the API cannot say so of itself. */
+export function isStaticSandbox({ annotations }: Pick<PodSandboxConfig, 'annotations'>): boolean {
+  return annotations[sourceAnnotation] === 'file';
+}
+
 /** Labels are the pod's own, and those by which the field knows whose sandbox it is. */
-export function sandboxConfig({ pod, attempt, nodeName, dns, nodeResolvConf }: SandboxConfigInput): PodSandboxConfig {
+export function sandboxConfig(input: SandboxConfigInput): PodSandboxConfig {
+  const { pod, attempt, isStatic, nodeName, dns, nodeResolvConf } = input;
   const { name = '', namespace = '', uid = '', labels = {}, annotations = {} } = pod.metadata;
   const { hostNetwork, hostPID, hostIPC } = pod.spec ?? {};
   return {
@@ -47,6 +56,6 @@ export function sandboxConfig({ pod, attempt, nodeName, dns, nodeResolvConf }: S
       'io.kubernetes.pod.namespace': namespace,
       'io.kubernetes.pod.uid': uid,
     },
-    annotations,
+    annotations: { ...annotations, [sourceAnnotation]: isStatic ? 'file' : 'api' },
   };
 }

@@ -49,7 +49,8 @@ async function writeHosts(deps: PodDeps, pod: Pod, ips: readonly string[]): Prom
 
 async function createSandbox(work: PodWork, deps: PodDeps, attempt: number): Promise<PodSandboxStatus> {
   const nodeResolvConf = await readFile('/etc/resolv.conf', 'utf8').catch(() => '');
-  const config = sandboxConfig({ pod: work.pod, attempt, nodeName: deps.nodeName, dns: deps.dns, nodeResolvConf });
+  const { pod, isStatic } = work;
+  const config = sandboxConfig({ pod, attempt, isStatic, nodeName: deps.nodeName, dns: deps.dns, nodeResolvConf });
   return deps.runtime.runPodSandbox(config);
 }
 

@@ -82,6 +82,7 @@ class Fake implements FakeRuntime {
       ips,
       netns: `/run/netns/${id}`,
       labels: config.labels,
+      annotations: config.annotations,
       stopped: false,
     };
     this.#sandboxes.set(id, sandbox);

@@ -1,15 +1,17 @@
 /** A node's pod workers over a fake runtime and a fake API, for tests. */
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLogger } from '../../api/logger.ts';
-import { endpointSlices, pods, services } from '../../api/resources.ts';
+import { endpointSlices, nodes, pods, services } from '../../api/resources.ts';
 import type { Container, ContainerStatus, Pod, PodSpec } from '../../api/types.gen.ts';
 import { createImageManager } from '../containers/images.ts';
 import { createPodDirs, type PodDirs } from '../files/pod-dirs.ts';
 import { createServiceExit, podIndex, type OwnRules } from '../pods/leave-services.ts';
 import { createPodEvents } from '../pods/pod-events.ts';
 import { createPodWorkers, type PodWorkers } from '../pods/pod-workers.ts';
+import { createStaticPods, type StaticPods } from '../static/static-pods.ts';
 import { createStatusManager } from '../status/status-manager.ts';
 import { createPodVolumes } from '../volumes/pod-volumes.ts';
 import { createServiceAccountTokens } from '../volumes/tokens.ts';
@@ -38,11 +40,14 @@ export class NodeOnFakes {
   readonly told: string[] = [];
   readonly folder: string;
   readonly dirs: PodDirs;
+  /** Files in it are static pods, when it is there as the agent starts. */
+  readonly manifests: string;
   #ending = new AbortController();
 
   constructor(folder: string) {
     this.folder = folder;
     this.dirs = createPodDirs(join(folder, 'state'), join(folder, 'logs'));
+    this.manifests = join(folder, 'manifests');
   }
 
   /** Starts an agent's workers; after `stopAgent` it is another agent over the same node. */
@@ -56,9 +61,11 @@ export class NodeOnFakes {
     const images = createImageManager({ images: this.images, client, events });
     const nodeIPs = ['10.0.0.1'];
     const listServices = () => informers.informer(services).list();
+    const statics = existsSync(this.manifests) ? await this.#statics(signal) : undefined;
     const workers = createPodWorkers({
       client,
       informer: informers.informer(pods),
+      ...(statics && { statics: { pods: statics, nodes: informers.informer(nodes) } }),
       signal,
       deps: {
         runtime,
@@ -100,8 +107,22 @@ export class NodeOnFakes {
         logger: silentLogger,
       },
     });
+    await workers.startStatics();
     await workers.start();
     return workers;
+  }
+
+  async #statics(signal: AbortSignal): Promise<StaticPods> {
+    const statics = createStaticPods({
+      folder: this.manifests,
+      nodeName: 'node1',
+      loadCheck: async () => ({ shape: () => [], complete: () => [] }),
+      onProblem: (problem) => this.told.push(problem),
+      logger: silentLogger,
+      signal,
+    });
+    await statics.start();
+    return statics;
   }
 
   /** The agent dies; what runs goes on. */

@@ -45,6 +45,7 @@ export function sandboxStatus(record: SandboxRecord): PodSandboxStatus {
     ips: network?.ips ?? [],
     netns: network?.netns,
     labels: config.labels,
+    annotations: config.annotations,
   };
 }
 
