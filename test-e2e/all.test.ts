@@ -15,6 +15,7 @@ import { lifeStories } from './stories/lives.ts';
 import { outsideStories } from './stories/outside.ts';
 import { packetStories } from './stories/packets.ts';
 import { rollingStories } from './stories/rolling.ts';
+import { staticPodStories } from './stories/static-pods.ts';
 import { tokenStories } from './stories/tokens.ts';
 import { streamStories } from './stories/streams.ts';
 import { udpStories } from './stories/udp.ts';
@@ -55,6 +56,7 @@ describe('a lab of three nodes', { concurrency: 1 }, () => {
   streamStories(lab);
   daemonSetStories(lab);
   lifeStories(lab);
+  staticPodStories(lab);
   rollingStories(lab);
   interferenceStories(lab);
   leftoverStories(lab);

@@ -8,7 +8,7 @@ import { createLogger, type Logger } from '../api/logger.ts';
 import { createInformerFactory } from '../api/shared-informers.ts';
 import type { Exec } from '../kernel/exec.ts';
 import { createRunner } from '../kernel/runner.ts';
-import { startKubelet } from '../kubelet/index.ts';
+import { startKubelet, type KubeletOptions } from '../kubelet/index.ts';
 import { createNodeNetwork } from '../network/index.ts';
 import { createDepartures, startProxy, type ProxyOptions } from '../proxy/index.ts';
 import { parseNodeLabels, parseTaints } from './node-settings.ts';
@@ -39,6 +39,12 @@ function tlsOf(argv: AgentArguments): { readonly cert: string; readonly key: str
 function proxySettings(argv: AgentArguments): Pick<ProxyOptions, 'mode' | 'nodePortAddresses'> {
   const addresses = argv['nodeport-addresses'];
   return { mode: argv['proxy-mode'], ...(addresses === undefined ? {} : { nodePortAddresses: addresses }) };
+}
+
+/** The check comes with the first file: it holds the tables of the whole API. */
+function manifestsOf({ 'pod-manifest-path': folder }: AgentArguments): Pick<KubeletOptions, 'manifests'> {
+  if (folder === undefined) return {};
+  return { manifests: { folder, loadCheck: async () => (await import('./static-pod-check.ts')).staticPodCheck } };
 }
 
 interface Ground {
@@ -92,6 +98,7 @@ async function startNode(argv: AgentArguments, { exec, logger, signal }: Ground)
     registerWithTaints: parseTaints(argv['register-with-taints']),
     ownRules: departures,
     endpointDrainMs: argv['endpoint-drain-ms'],
+    ...manifestsOf(argv),
     logger,
     signal,
   });

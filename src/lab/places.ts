@@ -22,6 +22,7 @@ export const inside = {
   services: '/run/service',
   logs: '/var/log/podwire',
   podLogs: '/var/log/pods',
+  manifests: '/var/lib/podwire/manifests',
 } as const;
 
 export interface LabPlaces {

@@ -76,6 +76,7 @@ function agentArgv(program: Program, machine: Machine, config: LabConfig): strin
     `--image-dir=${inside.images}`,
     `--image-door=${imageDoorSocket(config.name)}`,
     `--log-dir=${inside.podLogs}`,
+    `--pod-manifest-path=${inside.manifests}`,
     ...settingsArgv(config.nodeSettings?.[machine.name]),
   ];
 }

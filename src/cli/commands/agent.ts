@@ -26,6 +26,7 @@ export interface AgentArguments {
   readonly 'endpoint-drain-ms': number;
   readonly 'proxy-mode': ProxyMode;
   readonly 'nodeport-addresses': readonly string[] | undefined;
+  readonly 'pod-manifest-path': string | undefined;
 }
 
 export const agentCommand: CommandModule<object, AgentArguments> = {
@@ -62,6 +63,7 @@ export const agentCommand: CommandModule<object, AgentArguments> = {
       'max-pods': { type: 'number', default: 110 },
       'node-labels': { type: 'string', default: '', describe: 'key=value,… of a new Node' },
       'register-with-taints': { type: 'string', default: '', describe: 'key=value:effect,… of a new Node' },
+      'pod-manifest-path': { type: 'string', describe: 'a folder of static pods, one a file (YAML or JSON)' },
       'endpoint-drain-ms': {
         type: 'number',
         default: 200,
