@@ -9,7 +9,7 @@ export const sourceAnnotation = 'kubernetes.io/config.source';
 /** The pod's UID: content, path and node, hashed. */
 export const hashAnnotation = 'kubernetes.io/config.hash';
 /** When the agent first saw it. */
-export const seenAnnotation = 'kubernetes.io/config.seen';
+const seenAnnotation = 'kubernetes.io/config.seen';
 
 export interface Problem {
   /** `spec.containers[0].image`; empty for the whole file. */
