@@ -28,13 +28,18 @@ test('embedded certificates', () => {
   assert.deepEqual(parseKubeconfig(text), { server: 'https://10.44.0.2:6443', ca: 'CA', cert: 'CERT', key: 'KEY' });
 });
 
-test('files and tokens', () => {
+test('files and tokens', (context) => {
+  context.mock.timers.enable({ apis: ['Date'] });
   const text = config(`{server: 'https://x', certificate-authority: /pki/ca.crt}`, '{tokenFile: /token}');
-  const files: Readonly<Record<string, string>> = { '/pki/ca.crt': 'CA', '/token': 'T\n' };
-  assert.deepEqual(
-    parseKubeconfig(text, (path) => files[path] ?? ''),
-    { server: 'https://x', ca: 'CA', token: 'T' },
-  );
+  const files: Record<string, string> = { '/pki/ca.crt': 'CA', '/token': 'T\n' };
+  const { token, ...rest } = parseKubeconfig(text, (path) => files[path] ?? '');
+  assert.deepEqual(rest, { server: 'https://x', ca: 'CA' });
+  assert.ok(typeof token === 'function');
+  // A token that is renewed in its file is read again after a minute.
+  files['/token'] = 'U\n';
+  assert.equal(token(), 'T');
+  context.mock.timers.tick(61_000);
+  assert.equal(token(), 'U');
   assert.throws(() => parseKubeconfig(text), /no files can be read/);
   assert.deepEqual(parseKubeconfig(config(`{server: 'http://x'}`, '{token: T}')), { server: 'http://x', token: 'T' });
 });

@@ -8,8 +8,8 @@ export interface ClientConfig {
   readonly ca?: string;
   readonly cert?: string;
   readonly key?: string;
-  /** Bearer token. */
-  readonly token?: string;
+  /** Bearer token; a function where it is renewed in a file meanwhile. */
+  readonly token?: string | (() => string);
   readonly userAgent?: string;
 }
 
@@ -50,6 +50,34 @@ function pem(fields: Fields, name: string, readFile: ((path: string) => string) 
   return readFile(path);
 }
 
+/** How long a token of a file is used before the file is read again: the kubelet renews them long before they end. */
+const tokenFileMs = 60_000;
+
+/** Throws at once when the file cannot be read; later the last token goes on. */
+function tokenFromFile(read: () => string): () => string {
+  let token = read();
+  let readAt = Date.now();
+  return () => {
+    if (Date.now() - readAt < tokenFileMs) return token;
+    readAt = Date.now();
+    try {
+      token = read();
+    } catch {
+      // Being written, or gone: the server says when the old one is not good any more.
+    }
+    return token;
+  };
+}
+
+/** `token`, or what `tokenFile` holds. */
+function tokenOf(user: Fields, readFile: ((path: string) => string) | undefined): string | (() => string) | undefined {
+  const token = text(user, 'token');
+  const path = text(user, 'tokenFile');
+  if (token !== undefined || path === undefined) return token;
+  if (readFile === undefined) throw new Error('kubeconfig: tokenFile points to a file, and no files can be read here');
+  return tokenFromFile(() => readFile(path).trim());
+}
+
 function refuseUnsupported(cluster: Fields, user: Fields): void {
   if (cluster['insecure-skip-tls-verify'] === true) {
     throw new Error('kubeconfig: insecure-skip-tls-verify is not supported; give certificate-authority');
@@ -72,12 +100,11 @@ export function parseKubeconfig(yaml: string, readFile?: (path: string) => strin
   refuseUnsupported(cluster, user);
   const server = text(cluster, 'server');
   if (server === undefined) throw new Error('kubeconfig: the cluster has no server');
-  const tokenFile = text(user, 'tokenFile');
   const found = {
     ca: pem(cluster, 'certificate-authority', readFile),
     cert: pem(user, 'client-certificate', readFile),
     key: pem(user, 'client-key', readFile),
-    token: text(user, 'token') ?? (tokenFile === undefined ? undefined : readFile?.(tokenFile).trim()),
+    token: tokenOf(user, readFile),
   };
   return { server, ...Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined)) };
 }

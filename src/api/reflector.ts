@@ -34,10 +34,27 @@ function mustRelist(error: unknown): boolean {
   return error.status.details?.causes?.some((cause) => cause.reason === 'ResourceVersionTooLarge') ?? false;
 }
 
-/** All objects, page by page, and the version they are a snapshot of. */
-async function listAll<T extends KubeObject>(options: ReflectorOptions<T>): Promise<{ items: T[]; version: string }> {
+interface Snapshot<T> {
+  readonly items: T[];
+  readonly version: string;
+}
+
+/** Who set which field is nobody's business here, and as large as all else together. */
+function withoutManagedFields<T extends KubeObject>(object: T): T {
+  // It is the last field a server writes, so V8 need not change the object's shape to a slow one.
+  delete object.metadata.managedFields;
+  return object;
+}
+
+/** What the server has in memory, in one reply: it may be a moment old, and the watch that follows makes up for that. */
+const fromMemory: ListOptions = { resourceVersion: '0' };
+/** As it is now, page by page. */
+const fromStore: ListOptions = { limit: pageSize };
+
+/** All objects, and the version they are a snapshot of. */
+async function listAll<T extends KubeObject>(options: ReflectorOptions<T>, how: ListOptions): Promise<Snapshot<T>> {
   const { client, type, selection } = options;
-  let page = await client.list(type, { ...selection, limit: pageSize });
+  let page = await client.list(type, { ...selection, ...how });
   const items = page.items;
   const version = page.metadata.resourceVersion ?? '';
   while (page.metadata.continue !== undefined && page.metadata.continue !== '') {
@@ -53,11 +70,15 @@ export async function reflect<T extends KubeObject>(options: ReflectorOptions<T>
   const logger = options.logger.with({ resource: type.resource });
   let version: string | undefined;
   let failures = 0;
+  let listed = false;
 
   const list = async (): Promise<string> => {
-    const all = await listAll(options);
+    // Once something is known, an older state must not come back; and what memory refused is asked for in pages.
+    const how = listed ? fromStore : fromMemory;
+    listed = true;
+    const all = await listAll(options, how);
     if (!signal.aborted) {
-      mirror.replaceAll(all.items);
+      mirror.replaceAll(all.items.map(withoutManagedFields));
       options.onSynced();
     }
     return all.version;
@@ -68,7 +89,7 @@ export async function reflect<T extends KubeObject>(options: ReflectorOptions<T>
       if (signal.aborted) return;
       failures = 0;
       if (event.type === 'DELETED') mirror.delete(event.object);
-      else if (event.type !== 'BOOKMARK') mirror.put(event.object);
+      else if (event.type !== 'BOOKMARK') mirror.put(withoutManagedFields(event.object));
       version = event.object.metadata.resourceVersion ?? version;
     }
   };

@@ -41,7 +41,7 @@ interface Wire {
   /** For replies that may take minutes: as many connections as there are replies. */
   readonly streamAgent: http.Agent;
   readonly base: URL;
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers: () => Readonly<Record<string, string>>;
 }
 
 function unavailable(message: string, cause?: unknown): ApiError {
@@ -79,7 +79,7 @@ function send(wire: Wire, agent: http.Agent, request: Request): Promise<http.Inc
     port: wire.base.port,
     method: request.method,
     path: `${wire.base.pathname.replace(/\/$/, '')}${request.path}`,
-    headers: { ...wire.headers, ...headers },
+    headers: { ...wire.headers(), ...headers },
     ...(request.signal === undefined ? {} : { signal: request.signal }),
   });
   const what = `${request.method} ${request.path}`;
@@ -151,11 +151,10 @@ function wireOf(config: ClientConfig): Wire {
   const { ca, cert, key } = config;
   const secure = base.protocol === 'https:';
   if (!secure && base.protocol !== 'http:') throw new Error(`${config.server}: not an http or https address`);
-  const headers: Record<string, string> = {
-    accept: 'application/json',
-    'user-agent': config.userAgent ?? 'podwire',
-  };
-  if (config.token !== undefined) headers['authorization'] = `Bearer ${config.token}`;
+  const { token } = config;
+  const fixed = { accept: 'application/json', 'user-agent': config.userAgent ?? 'podwire' };
+  const headers = (): Record<string, string> =>
+    token === undefined ? fixed : { ...fixed, authorization: `Bearer ${typeof token === 'string' ? token : token()}` };
   const agentOf = (options: http.AgentOptions): http.Agent =>
     secure ? new https.Agent({ ...options, ca, cert, key, minVersion: 'TLSv1.2' }) : new http.Agent(options);
   const agent = agentOf({ ...pool, ...limits });
