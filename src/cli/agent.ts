@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createEventRecorder } from '../api/event-recorder.ts';
 import { createApiClient } from '../api/http-client.ts';
-import { parseKubeconfig } from '../api/kubeconfig.ts';
 import { createLogger, type Logger } from '../api/logger.ts';
 import { createInformerFactory } from '../api/shared-informers.ts';
 import type { Exec } from '../kernel/exec.ts';
@@ -11,6 +10,7 @@ import { createRunner } from '../kernel/runner.ts';
 import { startKubelet, type KubeletOptions } from '../kubelet/index.ts';
 import { createNodeNetwork } from '../network/index.ts';
 import { createDepartures, startProxy, type ProxyOptions } from '../proxy/index.ts';
+import { readKubeconfigFile } from './kubeconfig-file.ts';
 import { parseNodeLabels, parseTaints } from './node-settings.ts';
 import { pullsOf } from './pulls.ts';
 import { createBuiltinRuntime, ociRuntimeHere } from '../runtime/builtin/index.ts';
@@ -37,8 +37,7 @@ function tlsOf(argv: AgentArguments): { readonly cert: string; readonly key: str
 }
 
 function proxySettings(argv: AgentArguments): Pick<ProxyOptions, 'mode' | 'nodePortAddresses'> {
-  const addresses = argv['nodeport-addresses'];
-  return { mode: argv['proxy-mode'], ...(addresses === undefined ? {} : { nodePortAddresses: addresses }) };
+  return { mode: argv['proxy-mode'], nodePortAddresses: argv['nodeport-addresses'] };
 }
 
 /** The check comes with the first file: it holds the tables of the whole API. */
@@ -58,7 +57,7 @@ async function startNode(argv: AgentArguments, { exec, logger, signal }: Ground)
   const nodeName = argv['node-name'];
   const nodeIP = argv['node-ip'];
   const clusterCIDR = argv['cluster-cidr'];
-  const client = createApiClient(parseKubeconfig(readFileSync(argv.kubeconfig, 'utf8')));
+  const client = createApiClient(readKubeconfigFile(argv.kubeconfig));
   const informers = createInformerFactory(client, { logger, signal });
   const recorder = (component: string) => createEventRecorder(client, { component, host: nodeName, logger });
   const shared = { exec, nodeName, clusterCIDR, informers, logger, signal };

@@ -1,6 +1,7 @@
 /** What a person reads when a command fails. */
 import { CommandError } from '../kernel/exec.ts';
 import { LabError } from '../lab/index.ts';
+import { ProxyModeError } from '../proxy/choose-mode.ts';
 import { RuntimeError } from '../runtime/errors.ts';
 import { PullError } from '../runtime/images/pull-error.ts';
 
@@ -11,7 +12,9 @@ export class UsageError extends Error {
 
 /** A message for expected failures; for the others the stack as well, since they are ours to mend. */
 export function explain(error: unknown): string {
-  if ([LabError, UsageError, CommandError, PullError, RuntimeError].some((kind) => error instanceof kind))
+  if (
+    [LabError, UsageError, CommandError, PullError, RuntimeError, ProxyModeError].some((kind) => error instanceof kind)
+  )
     return (error as Error).message;
   if (!(error instanceof Error)) return String(error);
   const { code } = error as NodeJS.ErrnoException;

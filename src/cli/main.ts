@@ -9,6 +9,7 @@ import { imageDoorCommand } from './commands/image-door.ts';
 import { kubeconfigCommand } from './commands/kubeconfig.ts';
 import { kubectlCommand, runKubectl } from './commands/kubectl.ts';
 import { nodeCommand } from './commands/node.ts';
+import { proxyCommand } from './commands/proxy.ts';
 import { statusCommand } from './commands/status.ts';
 import { stopCommand } from './commands/stop.ts';
 import { upCommand } from './commands/up.ts';
@@ -27,6 +28,7 @@ const commands = [
   imageDoorCommand,
   dumpCommand,
   agentCommand,
+  proxyCommand,
   controlPlaneCommand,
 ];
 

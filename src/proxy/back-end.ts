@@ -8,6 +8,9 @@ import type { Table } from './model/service-port.ts';
 
 export const proxyModes = ['iptables', 'nftables', 'userspace'] as const;
 export type ProxyMode = (typeof proxyModes)[number];
+/** Asked for in the place of a mode: the fastest that the machine can do. */
+export const autoMode = 'auto';
+export type WantedMode = ProxyMode | typeof autoMode;
 /** What the field takes when nobody says. */
 export const defaultProxyMode: ProxyMode = 'iptables';
 

@@ -6,29 +6,29 @@ import type { Node, Service } from '../api/types.gen.ts';
 import { printChanges, type Change } from '../kernel/change.ts';
 import { createCommitLoop, everyInterval, type CommitLoop } from '../kernel/commit-loop.ts';
 import type { Exec } from '../kernel/exec.ts';
-import { familyOfText, type Family } from '../kernel/family.ts';
-import { defaultProxyMode, type ProxyMode } from './back-end.ts';
+import { familyOfText, ipv4, ipv6, type Family } from '../kernel/family.ts';
+import { defaultProxyMode, type Mode, type WantedMode } from './back-end.ts';
+import { chooseMode } from './choose-mode.ts';
 import { createDepartures, type DepartureBoard } from './departures.ts';
 import { createDirtyKeys, type DirtyKeys } from './dirty-keys.ts';
 import { createFamilyProxy, type FamilyProxy } from './family-proxy.ts';
 import { createFlowKeeper } from './flows/flow-keeper.ts';
 import { losesEndpoint } from './lost-endpoints.ts';
-import { modeNamed, modes } from './modes.ts';
+import { modes } from './modes.ts';
 import { serviceKeyOf } from './model/service-ports.ts';
 import { createProxyObjects, type ProxyObjects } from './objects.ts';
 
 export { createDepartures } from './departures.ts';
-export { defaultProxyMode, proxyModes, type ProxyMode } from './back-end.ts';
 
 /** What the proxy of a node is given. */
 export interface ProxyOptions {
   readonly exec: Exec;
   readonly nodeName: string;
-  /** Of all pods: one CIDR, or one a family with a comma between. Its families are those that are served. */
-  readonly clusterCIDR: string;
-  readonly mode?: ProxyMode;
+  /** Of all pods: one CIDR, or one a family with a comma between. Its families are those that are served; both when it is not known. */
+  readonly clusterCIDR: string | undefined;
+  readonly mode?: WantedMode;
   /** Where node ports listen, as CIDRs; left out: on every address of the node but loopback's. */
-  readonly nodePortAddresses?: readonly string[];
+  readonly nodePortAddresses?: readonly string[] | undefined;
   readonly informers: InformerFactory;
   readonly events: EventRecorder;
   readonly logger: Logger;
@@ -59,6 +59,7 @@ function reportRepair(
 
 /** One family's part, and how it hears of others' changes. */
 function startFamily(
+  mode: Mode,
   family: Family,
   cidrs: readonly string[],
   objects: ProxyObjects,
@@ -71,7 +72,7 @@ function startFamily(
     clusterCIDR,
     nodePortAddresses: nodePortAddresses?.filter((cidr) => familyOfText(cidr) === family),
   };
-  const backEnd = modeNamed(options.mode ?? defaultProxyMode).create({ exec, family, settings, logger, signal });
+  const backEnd = mode.create({ exec, family, settings, logger, signal });
   const flows = createFlowKeeper({ exec, family, clusterCIDR, logger });
   const proxy = createFamilyProxy({ family, source: objects, backEnd, flows, logger });
   const audit = async (): Promise<void> => {
@@ -87,8 +88,8 @@ function startFamily(
 }
 
 /** What of other modes the kernel still has goes once this mode's rules are in: no moment without rules. */
-async function cleanUpOthers(options: ProxyOptions, families: readonly Family[]): Promise<void> {
-  for (const mode of modes.filter((one) => one.name !== (options.mode ?? defaultProxyMode))) {
+async function cleanUpOthers(options: ProxyOptions, current: Mode, families: readonly Family[]): Promise<void> {
+  for (const mode of modes.filter((one) => one !== current)) {
     for (const family of families) {
       const changes = await mode.cleanUp(options.exec, family);
       if (changes.length > 0)
@@ -99,15 +100,16 @@ async function cleanUpOthers(options: ProxyOptions, families: readonly Family[])
 
 /**
  * Resolves when the rules of all Services known at start are in the kernel (or the signal fired). Rules stay when it ends.
- * Never rejects for a kernel that refuses: it logs and tries again.
+ * Never rejects for a kernel that refuses: it logs and tries again. Rejects with a ProxyModeError when this machine cannot do the mode.
  */
 export async function startProxy(given: ProxyOptions): Promise<void> {
   const options = { ...given, logger: given.logger.with({ part: 'proxy' }) };
   const { nodeName, informers, signal, logger, departures = createDepartures() } = options;
-  const cidrs = options.clusterCIDR.split(',');
-  const families = cidrs.map(familyOfText);
+  const cidrs = options.clusterCIDR?.split(',') ?? [];
+  const families = cidrs.length === 0 ? [ipv4, ipv6] : cidrs.map(familyOfText);
+  const mode = await chooseMode(modes, options.mode ?? defaultProxyMode, { ...options, families });
   const objects = createProxyObjects(informers, nodeName, departures.leaving);
-  const parts = families.map((family) => startFamily(family, cidrs, objects, options));
+  const parts = families.map((family) => startFamily(mode, family, cidrs, objects, options));
   const dirty = createDirtyKeys();
 
   const commit = async (): Promise<void> => {
@@ -135,7 +137,7 @@ export async function startProxy(given: ProxyOptions): Promise<void> {
   everyInterval(auditMs, signal, async () => void (await Promise.all(parts.map((part) => part.audit()))));
   await loop.settled();
   if (!signal.aborted)
-    await cleanUpOthers(options, families).catch((error: unknown) =>
+    await cleanUpOthers(options, mode, families).catch((error: unknown) =>
       logger.error('rules of another mode could not be removed', { error }),
     );
   logger.info('Services are served', { services: objects.services().length });

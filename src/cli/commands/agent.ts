@@ -1,5 +1,6 @@
 import type { CommandModule } from 'yargs';
-import { defaultProxyMode, proxyModes, type ProxyMode } from '../../proxy/index.ts';
+import type { WantedMode } from '../../proxy/back-end.ts';
+import { proxyOptions } from './proxy.ts';
 
 export interface AgentArguments {
   readonly kubeconfig: string;
@@ -24,7 +25,7 @@ export interface AgentArguments {
   readonly 'node-labels': string;
   readonly 'register-with-taints': string;
   readonly 'endpoint-drain-ms': number;
-  readonly 'proxy-mode': ProxyMode;
+  readonly 'proxy-mode': WantedMode;
   readonly 'nodeport-addresses': readonly string[] | undefined;
   readonly 'pod-manifest-path': string | undefined;
 }
@@ -69,16 +70,7 @@ export const agentCommand: CommandModule<object, AgentArguments> = {
         default: 200,
         describe: "from the moment a pod leaves its Services until it is told to stop, for other nodes' rules",
       },
-      'proxy-mode': {
-        choices: proxyModes,
-        default: defaultProxyMode,
-        describe: 'how Services get into the kernel',
-      },
-      'nodeport-addresses': {
-        type: 'string',
-        array: true,
-        describe: 'CIDRs of node addresses that node ports listen on; every one but loopback without it',
-      },
+      ...proxyOptions,
     }),
   handler: async (argv) => {
     const { runAgent } = await import('../agent.ts');

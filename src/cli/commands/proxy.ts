@@ -1,0 +1,54 @@
+import { hostname } from 'node:os';
+import type { CommandModule } from 'yargs';
+import { autoMode, defaultProxyMode, proxyModes, type WantedMode } from '../../proxy/back-end.ts';
+
+export interface ProxyArguments {
+  readonly kubeconfig: string;
+  readonly 'hostname-override': string;
+  readonly 'proxy-mode': WantedMode;
+  readonly 'cluster-cidr': string | undefined;
+  readonly 'nodeport-addresses': readonly string[] | undefined;
+  readonly 'metrics-bind-address': string;
+  readonly 'healthz-bind-address': string;
+}
+
+/** What the proxy of an agent and the proxy alone have in common. */
+export const proxyOptions = {
+  'proxy-mode': {
+    choices: [...proxyModes, autoMode] as const,
+    default: defaultProxyMode as WantedMode,
+    describe: 'how Services get into the kernel; auto: nftables where this machine can, else iptables',
+  },
+  'nodeport-addresses': {
+    type: 'string',
+    array: true,
+    describe: 'CIDRs of node addresses that node ports listen on; every one but loopback without it',
+  },
+} as const;
+
+export const proxyCommand: CommandModule<object, ProxyArguments> = {
+  command: 'proxy',
+  describe: 'the Service proxy alone, on a node of any cluster, in the place of kube-proxy',
+  builder: (cli) =>
+    cli.options({
+      kubeconfig: { type: 'string', demandOption: true, requiresArg: true, describe: 'how to reach the API server' },
+      'hostname-override': {
+        type: 'string',
+        requiresArg: true,
+        default: hostname().toLowerCase(),
+        describe: 'the name of the Node this is',
+      },
+      'cluster-cidr': {
+        type: 'string',
+        requiresArg: true,
+        describe: 'all pods: one CIDR, or one a family with a comma between; its families are served',
+      },
+      ...proxyOptions,
+      'metrics-bind-address': { type: 'string', default: '127.0.0.1:10249', describe: '"" for none' },
+      'healthz-bind-address': { type: 'string', default: '0.0.0.0:10256', describe: '"" for none' },
+    }),
+  handler: async (argv) => {
+    const { runProxy } = await import('../proxy.ts');
+    await runProxy(argv);
+  },
+};

@@ -1,0 +1,36 @@
+/** The Service proxy as a process of its own, in the place of kube-proxy: needs what its role system:node-proxier allows. */
+import { once } from 'node:events';
+import { createEventRecorder } from '../api/event-recorder.ts';
+import { createApiClient } from '../api/http-client.ts';
+import { createLogger } from '../api/logger.ts';
+import { createInformerFactory } from '../api/shared-informers.ts';
+import { createRunner } from '../kernel/runner.ts';
+import { startProxy } from '../proxy/index.ts';
+import type { ProxyArguments } from './commands/proxy.ts';
+import { readKubeconfigFile } from './kubeconfig-file.ts';
+import { shutdownSignal } from './shutdown.ts';
+
+/** Runs until SIGTERM; rules outlive it. Rejects when the kubeconfig cannot be used, or this machine cannot do the mode. */
+export async function runProxy(argv: ProxyArguments): Promise<void> {
+  const signal = shutdownSignal();
+  const nodeName = argv['hostname-override'];
+  const logger = createLogger((line) => process.stdout.write(line), { node: nodeName });
+  const client = createApiClient(readKubeconfigFile(argv.kubeconfig));
+  const informers = createInformerFactory(client, { logger, signal });
+  const runner = await createRunner({ logger });
+  await startProxy({
+    exec: runner,
+    nodeName,
+    clusterCIDR: argv['cluster-cidr'],
+    mode: argv['proxy-mode'],
+    nodePortAddresses: argv['nodeport-addresses'],
+    informers,
+    events: createEventRecorder(client, { component: 'kube-proxy', host: nodeName, logger }),
+    logger,
+    signal,
+  });
+  if (!signal.aborted) await once(signal, 'abort');
+  client.close();
+  await runner.close();
+  process.exit(0);
+}
