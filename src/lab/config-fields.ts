@@ -1,5 +1,5 @@
 /** Every field of a lab's config file, in one table: `docs/lab.md` tells the same for people, and a test compares the two. */
-import { checkLabName, checkRegistry, internetChoices, LabError, maxNodes, rangeOf } from './config.ts';
+import { checkLabName, checkRegistry, internetChoices, kubeProxyModes, LabError, maxNodes, rangeOf } from './config.ts';
 import { checkNodeLabel, labelKeyProblem, labelValueProblem } from './node-labels.ts';
 
 /** `check` gives what is wrong, or undefined. */
@@ -42,7 +42,15 @@ export const fileFields: Field = {
   fields: {
     name: { type: 'text', check: refusal(checkLabName) },
     nodes: { type: 'list', of: node },
-    networking: { type: 'object', fields: { nodeSubnet: range, podSubnet: range, serviceSubnet: range } },
+    networking: {
+      type: 'object',
+      fields: {
+        nodeSubnet: range,
+        podSubnet: range,
+        serviceSubnet: range,
+        kubeProxyMode: oneOf(...kubeProxyModes),
+      },
+    },
     internet: oneOf(...internetChoices),
     insecureRegistries: { type: 'list', of: { type: 'text', check: refusal(checkRegistry) } },
   },

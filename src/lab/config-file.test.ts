@@ -24,6 +24,7 @@ test('a file that says everything', () => {
     '  nodeSubnet: 10.60.0.0/24',
     '  podSubnet: 10.61.0.0/16',
     '  serviceSubnet: 10.62.0.0/16',
+    '  kubeProxyMode: nftables',
     'insecureRegistries: ["registry.test:5000"]',
   );
   const ssd = { labels: { disk: 'ssd', 'example.com/rack': '7' } };
@@ -43,6 +44,7 @@ test('a file that says everything', () => {
     nodeCIDR: '10.60.0.0/24',
     podCIDR: '10.61.0.0/16',
     serviceCIDR: '10.62.0.0/16',
+    kubeProxyMode: 'nftables',
     insecureRegistries: ['registry.test:5000'],
   });
 });

@@ -2,7 +2,7 @@
 import { isMap, isScalar, isSeq, LineCounter, parseDocument, type Node, type ParsedNode } from 'yaml';
 import type { Taint } from '../api/types.gen.ts';
 import { fileFields, type Field } from './config-fields.ts';
-import { LabError, type Internet, type LabConfig, type NodeSettings } from './config.ts';
+import { LabError, type Internet, type KubeProxyMode, type LabConfig, type NodeSettings } from './config.ts';
 
 /** What checkValue has made sure of. */
 interface LabFileShape {
@@ -13,7 +13,12 @@ interface LabFileShape {
     readonly labels?: Readonly<Record<string, string>>;
     readonly taints?: readonly Taint[];
   }[];
-  readonly networking?: { readonly nodeSubnet?: string; readonly podSubnet?: string; readonly serviceSubnet?: string };
+  readonly networking?: {
+    readonly nodeSubnet?: string;
+    readonly podSubnet?: string;
+    readonly serviceSubnet?: string;
+    readonly kubeProxyMode?: KubeProxyMode;
+  };
   readonly internet?: Internet;
   readonly insecureRegistries?: readonly string[];
 }
@@ -115,13 +120,14 @@ function configOf({ name, nodes, networking = {}, internet, insecureRegistries }
       ...(taints === undefined ? {} : { taints }),
     })),
   );
-  const { nodeSubnet, podSubnet, serviceSubnet } = networking;
+  const { nodeSubnet, podSubnet, serviceSubnet, kubeProxyMode } = networking;
   return {
     ...(name === undefined ? {} : { name }),
     ...(settings === undefined ? {} : nodesOf(settings)),
     ...(nodeSubnet === undefined ? {} : { nodeCIDR: nodeSubnet }),
     ...(podSubnet === undefined ? {} : { podCIDR: podSubnet }),
     ...(serviceSubnet === undefined ? {} : { serviceCIDR: serviceSubnet }),
+    ...(kubeProxyMode === undefined ? {} : { kubeProxyMode }),
     ...(internet === undefined ? {} : { internet }),
     ...(insecureRegistries === undefined ? {} : { insecureRegistries }),
   };

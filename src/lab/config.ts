@@ -23,7 +23,12 @@ export interface LabConfig {
   readonly insecureRegistries?: readonly string[];
   /** Whether machines and pods reach the internet through the host; `auto`, the default: when the host has a way there. */
   readonly internet?: Internet;
+  /** How Services get into the kernels of the nodes; iptables when left out. */
+  readonly kubeProxyMode?: KubeProxyMode;
 }
+
+export type KubeProxyMode = (typeof kubeProxyModes)[number];
+export const kubeProxyModes = ['iptables', 'nftables', 'userspace', 'auto'] as const;
 
 export type Internet = (typeof internetChoices)[number];
 export const internetChoices = ['auto', 'on', 'off'] as const;

@@ -3,11 +3,13 @@ export {
   checkLabName,
   defaultConfig,
   internetChoices,
+  kubeProxyModes,
   LabError,
   machineNamed,
   nodeNames,
   outsideAddress,
   type Internet,
+  type KubeProxyMode,
   type LabConfig,
 } from './config.ts';
 export { parseConfigFile } from './config-file.ts';

@@ -21,7 +21,16 @@ import {
   type ObservedLab,
 } from './observed.ts';
 import { labPlaces, machinePlaces } from './places.ts';
-import { planMachineRemoval, planMachineStart, planRemoval, planUp, renderPlan, type LabPlan } from './plan.ts';
+import {
+  planMachineRemoval,
+  planMachineStart,
+  planRemoval,
+  planRenewal,
+  planUp,
+  renderPlan,
+  type LabPlan,
+} from './plan.ts';
+import { nodesOfOtherMode } from './proxy-mode.ts';
 import type { HostFacts } from './scripts.ts';
 import type { Program, ServicesOf } from './services.ts';
 
@@ -108,7 +117,7 @@ class NamespaceLab implements Lab {
       };
       // Two new labs at once must not find the same ranges free.
       const config = await (file === undefined ? withRangesLock(agree) : agree());
-      const plan = planUp(config, observed, internetRefusal(config, host) === undefined);
+      const plan = await this.#planUp(config, observed, host);
       if (plan.length === 0 && isDeepStrictEqual(file?.config, config)) return this.#start(plan, config, host, exec);
       await this.#write(file, config, host);
       return this.#start(plan, config, host, exec);
@@ -118,8 +127,7 @@ class NamespaceLab implements Lab {
   async dryRun(wanted: Partial<LabConfig>): Promise<string> {
     const config = await agreeConfig(this.#name, await readLabFile(this.#name), wanted, this.#options.exec);
     const host = await readHostFacts();
-    const hasInternet = internetRefusal(config, host) === undefined;
-    return renderPlan(planUp(config, await observeLab(this.#name, host), hasInternet), config, host);
+    return renderPlan(await this.#planUp(config, await observeLab(this.#name, host), host), config, host);
   }
 
   stop(): Promise<boolean> {
@@ -246,6 +254,12 @@ class NamespaceLab implements Lab {
     const madeNetnsMount =
       file?.madeNetnsMount ?? !(await readFile('/proc/self/mountinfo', 'utf8')).includes(' /run/netns ');
     await writeLabFile({ config, program: this.#options.program, madeNetnsMount });
+  }
+
+  async #planUp(config: LabConfig, observed: ObservedLab, host: HostFacts): Promise<LabPlan> {
+    const plan = planUp(config, observed, internetRefusal(config, host) === undefined);
+    const stays = observed.switch === 'whole' ? await nodesOfOtherMode(config, observed, host) : [];
+    return [...plan, ...planRenewal(config, stays)];
   }
 
   async #start(plan: LabPlan, config: LabConfig, host: HostFacts, exec: Exec): Promise<LabStart> {

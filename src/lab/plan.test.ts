@@ -4,7 +4,15 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { defaultConfig, nodeNames, type LabConfig } from './config.ts';
 import type { MachineState, ObservedLab } from './observed.ts';
-import { planMachineRemoval, planMachineStart, planRemoval, planUp, renderPlan, type LabPlan } from './plan.ts';
+import {
+  planMachineRemoval,
+  planMachineStart,
+  planRemoval,
+  planRenewal,
+  planUp,
+  renderPlan,
+  type LabPlan,
+} from './plan.ts';
 import { machineNamed } from './config.ts';
 import { bootScript } from './scripts.ts';
 
@@ -147,4 +155,14 @@ test('one machine goes off and on', () => {
   assert.deepEqual(told(planMachineStart(machineNamed(config, 'node1'), observed('whole'))), [
     'start-machines node1: asked for',
   ]);
+});
+
+test('another mode of the proxy is a new command for the agents that run, and a restart of nothing else', () => {
+  const nft: LabConfig = { ...config, kubeProxyMode: 'nftables' };
+  assert.deepEqual(planRenewal(nft, []), []);
+  const plan = planRenewal(nft, ['node2']);
+  const text = renderPlan(plan, nft, host);
+  assert.match(text, /^# renew-agents: kubeProxyMode is nftables now\n/);
+  assert.match(text, /for group in \/sys\/fs\/cgroup\/podwire\/podwire\/node2; do/);
+  assert.match(text, /s6-svc -r \$root\/run\/service\/agent/);
 });

@@ -4,6 +4,7 @@ import { machinesOf } from './config.ts';
 import { imageDoorName } from './image-door.ts';
 import { attachScript, internetName } from './internet.ts';
 import type { MachineState, ObservedLab } from './observed.ts';
+import { renewAgentsScript } from './proxy-mode.ts';
 import {
   bootScript,
   fstab,
@@ -22,7 +23,8 @@ export type LabStep =
   | { readonly kind: 'remove-switch'; readonly netns: boolean; readonly link: boolean; readonly reason: string }
   | { readonly kind: 'make-switch'; readonly reason: string }
   | { readonly kind: 'start-image-door' | 'start-internet'; readonly reason: string }
-  | { readonly kind: 'start-machines'; readonly machines: readonly Machine[]; readonly reason: string };
+  | { readonly kind: 'start-machines'; readonly machines: readonly Machine[]; readonly reason: string }
+  | { readonly kind: 'renew-agents'; readonly nodes: readonly string[]; readonly reason: string };
 
 /** Steps of one kind that follow each other do not depend on each other. */
 export type LabPlan = readonly LabStep[];
@@ -60,6 +62,12 @@ function endReason(name: string, state: MachineState, isOnSwitch: boolean, isNew
   if (name !== imageDoorName && !isOnSwitch) return 'no machine of this lab has this name';
   if (state === 'headless') return 'its supervisor is gone';
   return isNew && isOnSwitch ? 'its switch is gone' : undefined;
+}
+
+/** The agents of these nodes run as the config says afterwards. */
+export function planRenewal(config: LabConfig, nodes: readonly string[]): LabPlan {
+  const mode = config.kubeProxyMode ?? 'iptables';
+  return nodes.length === 0 ? [] : [{ kind: 'renew-agents', nodes, reason: `kubeProxyMode is ${mode} now` }];
 }
 
 /** Nothing of the lab is left in the kernel afterwards. */
@@ -118,6 +126,8 @@ export function scriptOf(step: LabStep, config: LabConfig, host: HostFacts): str
       return superviseScript(config.name, internetName, host);
     case 'start-machines':
       return startScript(config, step.machines, host);
+    case 'renew-agents':
+      return renewAgentsScript(config, step.nodes, host);
     case 'clear-machine':
       return step.removePort ? removePortScript(config.name, step.machine) : undefined;
     case 'end-machine':
@@ -138,6 +148,7 @@ export function renderPlan(plan: LabPlan, config: LabConfig, host: HostFacts): s
       'start-image-door': [],
       'start-internet': [],
       'start-machines': [],
+      'renew-agents': [],
     }[step.kind];
     const boots =
       step.kind === 'start-machines' ? step.machines.map((machine) => renderMachine(machine, config, host)) : [];

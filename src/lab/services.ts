@@ -2,6 +2,7 @@
 import { apiPort, clusterDomain, kubeletPort, type LabConfig, type Machine, type NodeSettings } from './config.ts';
 import { imageDoorSocket } from './image-door.ts';
 import { inside } from './places.ts';
+import { proxyModeFlag } from './proxy-mode.ts';
 
 /** How this program is started again, inside a machine. */
 export interface Program {
@@ -77,6 +78,7 @@ function agentArgv(program: Program, machine: Machine, config: LabConfig): strin
     `--image-door=${imageDoorSocket(config.name)}`,
     `--log-dir=${inside.podLogs}`,
     `--pod-manifest-path=${inside.manifests}`,
+    proxyModeFlag(config),
     ...settingsArgv(config.nodeSettings?.[machine.name]),
   ];
 }

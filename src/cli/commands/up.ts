@@ -3,10 +3,12 @@ import type { CommandModule } from 'yargs';
 import {
   defaultConfig,
   internetChoices,
+  kubeProxyModes,
   LabError,
   nodeNames,
   parseConfigFile,
   type Internet,
+  type KubeProxyMode,
   type LabConfig,
 } from '../../lab/index.ts';
 import { adminClient } from '../client.ts';
@@ -25,6 +27,7 @@ interface UpArguments {
   readonly 'service-cidr'?: string | undefined;
   readonly 'insecure-registry'?: readonly string[] | undefined;
   readonly internet?: Internet | undefined;
+  readonly 'proxy-mode'?: KubeProxyMode | undefined;
   readonly 'dry-run': boolean;
 }
 
@@ -62,6 +65,10 @@ export const upCommand: CommandModule<object, UpArguments> = {
         choices: internetChoices,
         describe: 'whether pods and nodes reach the internet through this host (auto: when it has a way there)',
       },
+      'proxy-mode': {
+        choices: kubeProxyModes,
+        describe: 'how Services get into the kernel (iptables); running nodes change over without cutting a connection',
+      },
       'dry-run': { type: 'boolean', default: false, describe: 'print what would be done, as a script' },
     }),
   handler: async (argv) => {
@@ -94,6 +101,7 @@ async function wantedConfig(argv: UpArguments): Promise<Partial<LabConfig>> {
     ...(argv['pod-cidr'] === undefined ? {} : { podCIDR: argv['pod-cidr'] }),
     ...(argv['service-cidr'] === undefined ? {} : { serviceCIDR: argv['service-cidr'] }),
     ...(argv.internet === undefined ? {} : { internet: argv.internet }),
+    ...(argv['proxy-mode'] === undefined ? {} : { kubeProxyMode: argv['proxy-mode'] }),
     ...(argv['insecure-registry'] === undefined ? {} : { insecureRegistries: argv['insecure-registry'] }),
   };
   const wanted = { ...(argv.config === undefined ? {} : await readConfig(argv.config)), ...flags };
