@@ -324,5 +324,5 @@ test('logs: following sees what is written, and ends with the container', async 
   await appendFile(logPath, '2026-01-01T00:00:05.000000000Z stdout F last words\n');
   runtime.exit('web', 'main', 0);
   await once(response, 'end', { signal: AbortSignal.timeout(2_000) });
-  assert.equal(text, 'ee\nfour\nlast words\n');
+  assert.equal(text, 'three\nfour\nlast words\n');
 });
