@@ -43,6 +43,8 @@ export interface WatchOptions extends ListOptions {
   /** Ends the watch. */
   readonly signal: AbortSignal;
   readonly timeoutSeconds?: number;
+  /** Called when the server has taken the watch: from then on nothing is missed. */
+  readonly onOpen?: () => void;
 }
 
 export interface DeleteOptions {

@@ -24,6 +24,8 @@ export interface Informer<T extends KubeObject> {
   /** Resolves after the first LIST has been delivered to the handlers. */
   readonly synced: Promise<void>;
   readonly hasSynced: boolean;
+  /** Whether the server is heard now: what it does not know of then is not there. False before the first LIST and while the watch is broken. */
+  readonly isCurrent: boolean;
   get(key: string): T | undefined;
   list(): readonly T[];
   /** Objects for which the index function named `index` gave `value`. */
@@ -41,5 +43,7 @@ export interface InformerOptions<T> {
   readonly namespace?: string;
   readonly fieldSelector?: string;
   readonly labelSelector?: string;
+  /** What of each object is kept, so that a large cluster fits into a small memory; `metadata` must stay. All of it when left out. */
+  readonly keep?: (object: T) => T;
   readonly indexes?: Readonly<Record<string, (object: T) => readonly string[]>>;
 }

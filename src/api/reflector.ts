@@ -15,6 +15,9 @@ export interface ReflectorOptions<T extends KubeObject> {
   readonly signal: AbortSignal;
   /** Called after the first LIST is in the mirror. */
   readonly onSynced: () => void;
+  /** Called when the watch stands, and when it broke off. */
+  readonly onHeard?: (isHeard: boolean) => void;
+  readonly keep?: ((object: T) => T) | undefined;
 }
 
 const pageSize = 5000;
@@ -71,6 +74,10 @@ export async function reflect<T extends KubeObject>(options: ReflectorOptions<T>
   let version: string | undefined;
   let failures = 0;
   let listed = false;
+  const reduce = (object: T): T => {
+    const rest = withoutManagedFields(object);
+    return options.keep === undefined ? rest : options.keep(rest);
+  };
 
   const list = async (): Promise<string> => {
     // Once something is known, an older state must not come back; and what memory refused is asked for in pages.
@@ -78,18 +85,19 @@ export async function reflect<T extends KubeObject>(options: ReflectorOptions<T>
     listed = true;
     const all = await listAll(options, how);
     if (!signal.aborted) {
-      mirror.replaceAll(all.items.map(withoutManagedFields));
+      mirror.replaceAll(all.items.map(reduce));
       options.onSynced();
     }
     return all.version;
   };
 
+  const onOpen = (): void => options.onHeard?.(true);
   const watch = async (resourceVersion: string): Promise<void> => {
-    for await (const event of client.watch(type, { ...selection, resourceVersion, signal })) {
+    for await (const event of client.watch(type, { ...selection, resourceVersion, signal, onOpen })) {
       if (signal.aborted) return;
       failures = 0;
       if (event.type === 'DELETED') mirror.delete(event.object);
-      else if (event.type !== 'BOOKMARK') mirror.put(withoutManagedFields(event.object));
+      else if (event.type !== 'BOOKMARK') mirror.put(reduce(event.object));
       version = event.object.metadata.resourceVersion ?? version;
     }
   };
@@ -103,6 +111,7 @@ export async function reflect<T extends KubeObject>(options: ReflectorOptions<T>
       failures = Date.now() - started < 1000 ? failures + 1 : 0;
     } catch (error) {
       failures += 1;
+      options.onHeard?.(false);
       if (mustRelist(error)) version = undefined;
       if (!signal.aborted) logger.warn('list or watch broke off', { error: String(error), failures });
     }

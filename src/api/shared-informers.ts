@@ -12,10 +12,14 @@ interface Shared<T extends KubeObject> {
   readonly mirror: Mirror<T>;
   readonly synced: Promise<void>;
   hasSynced: boolean;
+  isHeard: boolean;
   readonly views: Map<unknown, Informer<T>>;
 }
 
-function selectionKey(type: ResourceType<KubeObject>, options: InformerOptions<never>): string {
+function selectionKey(
+  type: ResourceType<KubeObject>,
+  options: Pick<InformerOptions<never>, 'namespace' | 'labelSelector' | 'fieldSelector'>,
+): string {
   const { namespace, labelSelector, fieldSelector } = options;
   return JSON.stringify([type.group, type.version, type.resource, namespace, labelSelector, fieldSelector]);
 }
@@ -26,6 +30,9 @@ function view<T extends KubeObject>(shared: Shared<T>, indexes: IndexSet<T>): In
     synced: shared.synced,
     get hasSynced() {
       return shared.hasSynced;
+    },
+    get isCurrent() {
+      return shared.hasSynced && shared.isHeard;
     },
     get: (key) => mirror.get(key),
     list: () => mirror.list(),
@@ -46,12 +53,18 @@ export interface InformerFactoryOptions {
  */
 export function createInformerFactory(client: ApiClient, { logger, signal }: InformerFactoryOptions): InformerFactory {
   const all = new Map<string, Shared<never>>();
+  /** Who keeps other parts of the objects has a copy of its own. */
+  const keepers: unknown[] = [undefined];
+  const keeperOf = (keep: unknown): number => {
+    if (!keepers.includes(keep)) keepers.push(keep);
+    return keepers.indexOf(keep);
+  };
 
   const start = <T extends KubeObject>(type: ResourceType<T>, options: InformerOptions<T>): Shared<T> => {
     const { namespace, labelSelector, fieldSelector } = options;
     const { promise, resolve } = Promise.withResolvers<void>();
     const mirror = new Mirror<T>(logger.with({ resource: type.resource }));
-    const shared: Shared<T> = { mirror, synced: promise, hasSynced: false, views: new Map() };
+    const shared: Shared<T> = { mirror, synced: promise, hasSynced: false, isHeard: false, views: new Map() };
     const selection = {
       ...(namespace === undefined ? {} : { namespace }),
       ...(labelSelector === undefined ? {} : { labelSelector }),
@@ -61,13 +74,16 @@ export function createInformerFactory(client: ApiClient, { logger, signal }: Inf
       shared.hasSynced = true;
       resolve();
     };
-    void reflect({ client, type, selection, mirror, logger, signal, onSynced });
+    const onHeard = (isHeard: boolean): void => {
+      shared.isHeard = isHeard;
+    };
+    void reflect({ client, type, selection, mirror, logger, signal, onSynced, onHeard, keep: options.keep });
     return shared;
   };
 
   return {
     informer<T extends KubeObject>(type: ResourceType<T>, options: InformerOptions<T> = {}): Informer<T> {
-      const key = selectionKey(type, options);
+      const key = `${keeperOf(options.keep)} ${selectionKey(type, options)}`;
       let shared = all.get(key) as Shared<T> | undefined;
       if (shared === undefined) {
         shared = start(type, options);

@@ -60,6 +60,7 @@ export async function* watchStream<T extends KubeObject>(
   let response: IncomingMessage | undefined;
   try {
     response = await transport.stream({ method: 'GET', path, signal: AbortSignal.any([signal, overdue.signal]) });
+    options.onOpen?.();
     yield* events<T>(response, what);
   } catch (error) {
     if (!signal.aborted) throw transportError(error, what);

@@ -82,6 +82,7 @@ export class Place {
 export class FakeInformer<T extends KubeObject> implements Informer<T> {
   readonly synced = Promise.resolve();
   readonly hasSynced = true;
+  readonly isCurrent = true;
   readonly #objects = new Map<string, T>();
   readonly #handlers = new Set<(change: Change<T>) => void>();
   indexes: Readonly<Record<string, (object: T) => readonly string[]>> = {};

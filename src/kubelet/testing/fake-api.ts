@@ -186,6 +186,7 @@ class Api implements FakeApi {
     return {
       synced: Promise.resolve(),
       hasSynced: true,
+      isCurrent: true,
       get: (key) => objects.get(key) as T | undefined,
       list: () => [...objects.values()] as T[],
       byIndex: (index, value) =>
