@@ -11,6 +11,7 @@ const floors = {
   network: ['kernel'],
   proxy: ['kernel'],
   kubelet: ['kernel', 'runtime'],
+  dns: [],
   lab: ['kernel', 'pki'],
   cli: [
     'kernel',
@@ -23,6 +24,7 @@ const floors = {
     'network',
     'proxy',
     'kubelet',
+    'dns',
     'lab',
   ],
 };
