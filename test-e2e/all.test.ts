@@ -12,7 +12,6 @@ import { interferenceStories } from './stories/interference.ts';
 import { kubectlStories } from './stories/kubectl.ts';
 import { leftoverStories } from './stories/leftovers.ts';
 import { lifeStories } from './stories/lives.ts';
-import { logStories } from './stories/logs.ts';
 import { outsideStories } from './stories/outside.ts';
 import { packetStories } from './stories/packets.ts';
 import { rollingStories } from './stories/rolling.ts';
@@ -58,7 +57,6 @@ describe('a lab of three nodes', { concurrency: 1 }, () => {
   daemonSetStories(lab);
   lifeStories(lab);
   staticPodStories(lab);
-  logStories(lab);
   rollingStories(lab);
   interferenceStories(lab);
   leftoverStories(lab);

@@ -2,6 +2,7 @@
 import yargs from 'yargs';
 import { agentCommand } from './commands/agent.ts';
 import { controlPlaneCommand } from './commands/control-plane.ts';
+import { dnsCommand } from './commands/dns.ts';
 import { downCommand } from './commands/down.ts';
 import { dumpCommand } from './commands/dump.ts';
 import { imageCommand } from './commands/image.ts';
@@ -30,6 +31,7 @@ const commands = [
   agentCommand,
   proxyCommand,
   controlPlaneCommand,
+  dnsCommand,
 ];
 
 async function main(args: readonly string[]): Promise<void> {

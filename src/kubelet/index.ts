@@ -9,7 +9,6 @@ import type { Node, Pod } from '../api/types.gen.ts';
 import type { ImageService, RuntimeService } from '../runtime/contract.ts';
 import { createImageManager } from './containers/images.ts';
 import { createPodDirs } from './files/pod-dirs.ts';
-import { rotateLogs } from './logs/log-rotation.ts';
 import { readMachineFacts } from './node/facts.ts';
 import { keepNodeLease } from './node/lease.ts';
 import { keepNode } from './node/node-keeper.ts';
@@ -55,8 +54,6 @@ export interface KubeletOptions {
   readonly registerWithTaints?: NodeIdentity['taints'];
   /** A folder of manifests, and what the API would make of the pods in them. */
   readonly manifests?: { readonly folder: string; readonly loadCheck: () => Promise<PodCheck> };
-  /** When the log of a running container is put aside, and how many of its files are kept. Default 10 MiB and 5. */
-  readonly containerLogs?: { readonly maxBytes: number; readonly maxFiles: number };
   /** The proxy of this process, when there is one. */
   readonly ownRules?: OwnRules;
   /** How long the other nodes have to take a pod out of their rules before it is told to stop. Default 200 ms. */
@@ -66,7 +63,6 @@ export interface KubeletOptions {
 }
 
 const defaultEndpointDrainMs = 200;
-const defaultContainerLogs = { maxBytes: 10 * 1024 * 1024, maxFiles: 5 };
 
 type Deps = PodWorkersOptions['deps'];
 
@@ -165,7 +161,6 @@ export async function startKubelet(options: KubeletOptions): Promise<void> {
   const podsHere = (): Pod[] => [...informer.list().filter((pod) => !isMirrorPod(pod)), ...workers.statics()];
   await startKubeletServer({ ...options, pods: podsHere, logger });
   await runtime.start();
-  rotateLogs({ runtime, ...(options.containerLogs ?? defaultContainerLogs), logger, signal });
   await workers.startStatics();
 
   const node = await keepNode({

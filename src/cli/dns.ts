@@ -1,0 +1,54 @@
+/** Cluster DNS as a process of its own: needs to list and watch Services, EndpointSlices, namespaces and pods. */
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createApiClient } from '../api/http-client.ts';
+import type { ClientConfig } from '../api/kubeconfig.ts';
+import { createLogger } from '../api/logger.ts';
+import { createInformerFactory } from '../api/shared-informers.ts';
+import { parseServer, parseStubDomain, serversOfResolvConf, startDns } from '../dns/index.ts';
+import type { DnsArguments } from './commands/dns.ts';
+import { UsageError } from './errors.ts';
+import { inClusterConfig } from './in-cluster-config.ts';
+import { readKubeconfigFile } from './kubeconfig-file.ts';
+import { shutdownSignal } from './shutdown.ts';
+
+function clientConfig({ kubeconfig }: DnsArguments): ClientConfig {
+  return kubeconfig === undefined ? inClusterConfig() : readKubeconfigFile(kubeconfig);
+}
+
+/** What a flag says, or an error that names the flag. */
+function parsed<T>(flag: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    throw new UsageError(`${flag}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+/** Runs until SIGTERM. Rejects when a flag makes no sense or the port is taken. */
+export async function runDns(argv: DnsArguments): Promise<void> {
+  const signal = shutdownSignal();
+  const logger = createLogger((line) => process.stdout.write(line));
+  const servers =
+    argv.upstream === undefined
+      ? serversOfResolvConf(readFileSync(argv['resolv-conf'], 'utf8'), [argv['bind-address']])
+      : parsed('--upstream', () => (argv.upstream ?? []).map(parseServer));
+  const stubDomains = parsed('--stub-domain', () => new Map(argv['stub-domain'].map(parseStubDomain)));
+  const client = createApiClient(clientConfig(argv));
+  const dns = await startDns({
+    informers: createInformerFactory(client, { logger, signal }),
+    zone: argv['cluster-domain'],
+    host: argv['bind-address'],
+    port: argv.port,
+    healthPort: argv['health-port'],
+    ttl: argv.ttl,
+    autopath: argv.autopath,
+    servers,
+    stubDomains,
+    logger,
+  });
+  if (!signal.aborted) await once(signal, 'abort');
+  await dns.close();
+  client.close();
+  process.exit(0);
+}
