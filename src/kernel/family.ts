@@ -9,6 +9,8 @@ export interface Family {
   readonly restore: 'iptables-restore' | 'ip6tables-restore';
   /** Bits of an address. */
   readonly bits: 32 | 128;
+  /** All bits of an address, as a mask. */
+  readonly fullMask: string;
   /** What a refused datagram is answered with (`REJECT --reject-with`). */
   readonly portUnreachable: 'icmp-port-unreachable' | 'icmp6-port-unreachable';
   readonly loopback: string;
@@ -22,6 +24,7 @@ export const ipv4: Family = {
   save: 'iptables-save',
   restore: 'iptables-restore',
   bits: 32,
+  fullMask: '255.255.255.255',
   portUnreachable: 'icmp-port-unreachable',
   loopback: '127.0.0.0/8',
   multicast: '224.0.0.0/4',
@@ -34,6 +37,7 @@ export const ipv6: Family = {
   save: 'ip6tables-save',
   restore: 'ip6tables-restore',
   bits: 128,
+  fullMask: 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff',
   portUnreachable: 'icmp6-port-unreachable',
   loopback: '::1/128',
   multicast: 'ff00::/8',

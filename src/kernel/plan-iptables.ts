@@ -5,7 +5,7 @@
  * does not own it neither reads as its own nor changes. Only chains that differ are sent.
  */
 import type { Change } from './change.ts';
-import { sameRule, targetOf, type RuleSet, type TableName } from './iptables.ts';
+import { ruleWords, sameRule, targetOf, type RuleSet, type TableName } from './iptables.ts';
 
 export interface DesiredChain {
   readonly rules: readonly string[];
@@ -33,9 +33,14 @@ export interface RulesPlan {
   readonly input: string;
 }
 
+/** Chains by table. */
+export type ChainNames = ReadonlyMap<TableName, ReadonlySet<string>>;
+
 export interface PlanRulesOptions {
   readonly desired: DesiredRules;
   readonly observed: RuleSet;
+  /** Nothing but these chains is looked at: all else, the hooks too, is known to be right. */
+  readonly only?: ChainNames | undefined;
   /** Whether a chain of this name is the writer's own. */
   readonly owns: (chain: string) => boolean;
   /**
@@ -62,6 +67,9 @@ interface TablePlan {
   readonly dropHooks: readonly string[];
   readonly changes: readonly Change[];
 }
+
+/** The same for two texts of one rule. */
+const rulePrint = (rule: string): string => ruleWords(rule).join('\0');
 
 const sameRules = (a: readonly string[], b: readonly string[]): boolean =>
   a.length === b.length && a.every((rule, index) => sameRule(rule, b[index] ?? ''));
@@ -122,15 +130,20 @@ function planHooks(
   return { addHooks, dropHooks, changes };
 }
 
+const noHooks: Pick<TablePlan, 'addHooks' | 'dropHooks' | 'changes'> = { addHooks: [], dropHooks: [], changes: [] };
+
 function planTable(table: TableName, options: PlanRulesOptions): TablePlan {
   const desired = options.desired.chains.get(table) ?? new Map<string, DesiredChain>();
   const observed = options.observed.get(table) ?? new Map<string, readonly string[]>();
+  const only = options.only === undefined ? undefined : (options.only.get(table) ?? new Set<string>());
   const written = new Map<string, readonly string[]>();
-  const hooks = planHooks(table, options);
+  const hooks = only === undefined ? planHooks(table, options) : noHooks;
   const changes: Change[] = [];
-  for (const [name, { rules, about }] of desired) {
+  for (const name of only ?? desired.keys()) {
+    const chain = desired.get(name);
     const old = observed.get(name);
-    if (old !== undefined && sameRules(old, rules)) continue;
+    if (chain === undefined || (old !== undefined && sameRules(old, chain.rules))) continue;
+    const { rules, about } = chain;
     written.set(name, rules);
     changes.push({
       action: old === undefined ? 'add' : 'rewrite',
@@ -138,7 +151,8 @@ function planTable(table: TableName, options: PlanRulesOptions): TablePlan {
       reason: old === undefined ? about : `${about} (${old.length} → ${rules.length} rules)`,
     });
   }
-  const deleted = [...observed.keys()].filter((name) => options.owns(name) && !desired.has(name));
+  const there = only === undefined ? observed.keys() : [...only].filter((name) => observed.has(name));
+  const deleted = [...there].filter((name) => options.owns(name) && !desired.has(name));
   for (const name of deleted) changes.push({ action: 'delete', object: `${table} ${name}`, reason: 'nobody needs it' });
   return { table, ...hooks, written: targetsFirst(written), deleted, changes: [...changes, ...hooks.changes] };
 }
@@ -174,8 +188,9 @@ function splitFilter(plan: TablePlan, observed: RuleSet): { readonly before: Blo
   const shrunk = new Map<string, readonly string[]>();
   for (const [name, rules] of plan.written) {
     const old = observed.get(plan.table)?.get(name) ?? [];
-    const lost = old.filter((rule) => !rules.some((one) => sameRule(one, rule)));
-    const gained = rules.some((rule) => !old.some((one) => sameRule(one, rule)));
+    const [before, now] = [new Set(old.map(rulePrint)), new Set(rules.map(rulePrint))];
+    const lost = old.filter((rule) => !now.has(rulePrint(rule)));
+    const gained = rules.some((rule) => !before.has(rulePrint(rule)));
     if (lost.length === 0) grown.set(name, rules);
     else {
       if (gained) grown.set(name, [...lost, ...rules]);
@@ -205,27 +220,44 @@ export function planRules(options: PlanRulesOptions): RulesPlan {
   };
 }
 
-/** What the kernel holds of this writer once the plan is applied: so that the next plan needs no read. */
+/** The rules of a built-in chain with our hooks where they have to stand. */
+function hooked(rules: readonly string[], hooks: readonly Hook[], owns: PlanRulesOptions['owns']): readonly string[] {
+  const result = rules.filter((rule) => !owns(targetOf(rule) ?? ''));
+  for (const hook of hooks) result.splice(placeOf(hook, result) - 1, 0, hook.rule);
+  return result;
+}
+
+/**
+ * What the kernel holds of this writer once the plan is applied, so that the next plan needs no read. A plan that looked at
+ * a few chains gives back the map it was given, with these changed.
+ */
 export function observedAfter(options: PlanRulesOptions): RuleSet {
-  const result = new Map<string, ReadonlyMap<string, readonly string[]>>(options.observed);
+  const { desired, observed, only, owns } = options;
+  if (only !== undefined) return observedAfterSome(options, only);
+  const result = new Map<string, ReadonlyMap<string, readonly string[]>>(observed);
   for (const table of ['filter', 'nat'] as const) {
-    const chains = new Map(options.observed.get(table));
-    for (const name of chains.keys()) if (options.owns(name)) chains.delete(name);
-    for (const [name, { rules }] of options.desired.chains.get(table) ?? []) chains.set(name, rules);
-    const hooks = options.desired.hooks.filter((hook) => hook.table === table);
-    for (const [name, rules] of chains) {
-      if (options.owns(name)) continue;
-      chains.set(
-        name,
-        rules.filter((rule) => !options.owns(targetOf(rule) ?? '')),
-      );
+    const chains = new Map<string, readonly string[]>();
+    const hooks = desired.hooks.filter((hook) => hook.table === table);
+    const names = new Set([...(observed.get(table)?.keys() ?? []), ...hooks.map(({ chain }) => chain)]);
+    for (const name of names) {
+      if (owns(name)) continue;
+      const own = hooks.filter(({ chain }) => chain === name);
+      chains.set(name, hooked(observed.get(table)?.get(name) ?? [], own, owns));
     }
-    for (const hook of hooks) {
-      const rules = [...(chains.get(hook.chain) ?? [])];
-      rules.splice(placeOf(hook, rules) - 1, 0, hook.rule);
-      chains.set(hook.chain, rules);
-    }
+    for (const [name, { rules }] of desired.chains.get(table) ?? []) chains.set(name, rules);
     result.set(table, chains);
   }
   return result;
+}
+
+function observedAfterSome({ desired, observed }: PlanRulesOptions, only: ChainNames): RuleSet {
+  for (const [table, names] of only) {
+    const chains = observed.get(table) as Map<string, readonly string[]> | undefined;
+    for (const name of names) {
+      const chain = desired.chains.get(table)?.get(name);
+      if (chain === undefined) chains?.delete(name);
+      else chains?.set(name, chain.rules);
+    }
+  }
+  return observed;
 }

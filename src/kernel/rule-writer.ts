@@ -3,7 +3,7 @@ import type { Change } from './change.ts';
 import type { Exec } from './exec.ts';
 import type { Family } from './family.ts';
 import { iptablesBackend, readRules, restoreRules, type RuleSet } from './iptables.ts';
-import { observedAfter, planRules, type DesiredRules } from './plan-iptables.ts';
+import { observedAfter, planRules, type ChainNames, type DesiredRules } from './plan-iptables.ts';
 
 export interface RuleWriterOptions {
   readonly exec: Exec;
@@ -13,8 +13,11 @@ export interface RuleWriterOptions {
 }
 
 export interface RuleWriter {
-  /** Writes what differs from what is known to be there. Nothing differs: nothing runs. Rejects when the kernel refused. */
-  sync(desired: DesiredRules): Promise<readonly Change[]>;
+  /**
+   * Writes what differs from what is known to be there. Nothing differs: nothing runs. Rejects when the kernel refused. Who
+   * knows which chains are other ones than at the last call says so: then nothing else is looked at, unless that call failed.
+   */
+  sync(desired: DesiredRules, changed?: ChainNames): Promise<readonly Change[]>;
   /**
    * Reads the kernel anew and brings it to what was written last when its turn comes, also by a `sync` that it waited for:
    * what comes back is what somebody else changed, already put right. Nothing before the first `sync` or after a failed one.
@@ -42,11 +45,11 @@ export function createRuleWriter({ exec, family, owns }: RuleWriterOptions): Rul
   let blockSize: number | undefined;
   let written: DesiredRules | undefined;
 
-  const write = async (desired: DesiredRules, fresh: boolean): Promise<readonly Change[]> => {
+  const write = async (desired: DesiredRules, fresh: boolean, changed?: ChainNames): Promise<readonly Change[]> => {
     blockSize ??= (await iptablesBackend(exec, family)) === 'legacy' ? Number.POSITIVE_INFINITY : nftBlockSize;
     const reading = fresh || known === undefined;
     const observed = reading ? await readRules(exec, family) : (known ?? new Map());
-    const options = { desired, observed, owns, blockSize };
+    const options = { desired, observed, owns, blockSize, only: reading ? undefined : changed };
     const plan = planRules(options);
     // The place of a jump is only true for what is there now.
     if (!reading && plan.input !== '' && plan.changes.some(({ object }) => object.endsWith(' jump'))) {
@@ -58,10 +61,10 @@ export function createRuleWriter({ exec, family, owns }: RuleWriterOptions): Rul
     return plan.changes;
   };
   return {
-    sync: (desired) =>
+    sync: (desired, changed) =>
       inTurn(exec, async () => {
         written = undefined;
-        const changes = await write(desired, false);
+        const changes = await write(desired, false, changed);
         written = desired;
         return changes;
       }),
