@@ -1,15 +1,21 @@
 /** Services by iptables rules: random choice by `statistic`. */
 import { createRuleWriter } from '../../kernel/rule-writer.ts';
 import type { BackEnd, BackEndOptions, Mode } from '../back-end.ts';
-import { portsOf } from '../model/service-port.ts';
 import { ownsChain } from './names.ts';
-import { desiredRules } from './plan-rules.ts';
+import { createRuleKeeper } from './rule-keeper.ts';
 
 function createIptablesBackEnd({ exec, family, settings }: BackEndOptions): BackEnd {
   const writer = createRuleWriter({ exec, family, owns: ownsChain });
+  const keeper = createRuleKeeper({ family, ...settings });
   return {
-    sync: ({ table }) =>
-      writer.sync(desiredRules({ table: portsOf(table), family, clusterCIDR: settings.clusterCIDR ?? '' })),
+    sync: ({ table, changes }) =>
+      writer.sync(
+        keeper.desired,
+        keeper.update(
+          table,
+          changes?.map(({ key }) => key),
+        ),
+      ),
     audit: () => writer.audit(),
   };
 }
