@@ -13,7 +13,7 @@ export {
   type LabConfig,
 } from './config.ts';
 export { parseConfigFile } from './config-file.ts';
-export { createLab, type Lab, type MachineStatus } from './lab.ts';
+export { createLab, type Lab, type LabOptions, type MachineStatus } from './lab.ts';
 export { labNames, readLabFile, requireLabFile } from './lab-file.ts';
 export { imageFolder, labPlaces, machinePlaces } from './places.ts';
 export { waitForNodes } from './ready.ts';

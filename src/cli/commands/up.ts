@@ -16,7 +16,7 @@ import { nameOption, openLab } from '../lab-options.ts';
 import { checkHost } from '../host-checks.ts';
 import { createStages, seconds, type Stages } from '../stages.ts';
 import { importBusybox } from '../images.ts';
-import { waitUntilReady } from '../wait-until-ready.ts';
+import { settleNodes, waitUntilReady } from '../wait-until-ready.ts';
 
 interface UpArguments {
   readonly name?: string | undefined;
@@ -75,13 +75,16 @@ export const upCommand: CommandModule<object, UpArguments> = {
     const stages = createStages((line) => console.log(line));
     const wanted = await wantedConfig(argv);
     const { name = defaultConfig.name } = wanted;
-    const { lab, exec } = openLab(name, (stage, ms) => stages.done(stage, ms));
+    const since = new Date();
+    const { lab, exec } = openLab(name, {
+      report: (stage, ms) => stages.done(stage, ms),
+      settle: async (nodes) => settleNodes(await adminClient(name), nodes, since),
+    });
     const known = (await lab.status())?.config;
     if (argv['dry-run']) {
       process.stdout.write(await lab.dryRun(known === undefined ? withNodes(wanted) : wanted));
       return;
     }
-    const since = new Date();
     const images = importBusybox(exec);
     const result = await lab.up(known === undefined ? withNodes(wanted) : wanted, (config) => checkHost(exec, config));
     const { started, config } = result;
