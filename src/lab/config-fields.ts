@@ -1,5 +1,14 @@
 /** Every field of a lab's config file, in one table: `docs/lab.md` tells the same for people, and a test compares the two. */
-import { checkLabName, checkRegistry, internetChoices, kubeProxyModes, LabError, maxNodes, rangeOf } from './config.ts';
+import {
+  checkLabName,
+  checkRegistry,
+  graceSecondsRange,
+  internetChoices,
+  kubeProxyModes,
+  LabError,
+  maxNodes,
+  rangeOf,
+} from './config.ts';
 import { checkNodeLabel, labelKeyProblem, labelValueProblem } from './node-labels.ts';
 
 /** `check` gives what is wrong, or undefined. */
@@ -52,6 +61,7 @@ export const fileFields: Field = {
       },
     },
     internet: oneOf(...internetChoices),
+    nodeMonitorGracePeriodSeconds: { type: 'integer', ...graceSecondsRange },
     insecureRegistries: { type: 'list', of: { type: 'text', check: refusal(checkRegistry) } },
   },
 };

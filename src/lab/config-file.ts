@@ -20,6 +20,7 @@ interface LabFileShape {
     readonly kubeProxyMode?: KubeProxyMode;
   };
   readonly internet?: Internet;
+  readonly nodeMonitorGracePeriodSeconds?: number;
   readonly insecureRegistries?: readonly string[];
 }
 
@@ -112,7 +113,7 @@ function checkRoles(contents: ParsedNode | null, report: Report): void {
   });
 }
 
-function configOf({ name, nodes, networking = {}, internet, insecureRegistries }: LabFileShape): Partial<LabConfig> {
+function configOf({ name, nodes, networking = {}, ...rest }: LabFileShape): Partial<LabConfig> {
   const workers = nodes?.filter(({ role }) => role !== 'control-plane');
   const settings = workers?.flatMap(({ count = 1, labels, taints }) =>
     Array.from({ length: count }, (): NodeSettings => ({
@@ -121,6 +122,7 @@ function configOf({ name, nodes, networking = {}, internet, insecureRegistries }
     })),
   );
   const { nodeSubnet, podSubnet, serviceSubnet, kubeProxyMode } = networking;
+  const { internet, insecureRegistries, nodeMonitorGracePeriodSeconds: nodeMonitorGraceSeconds } = rest;
   return {
     ...(name === undefined ? {} : { name }),
     ...(settings === undefined ? {} : nodesOf(settings)),
@@ -129,6 +131,7 @@ function configOf({ name, nodes, networking = {}, internet, insecureRegistries }
     ...(serviceSubnet === undefined ? {} : { serviceCIDR: serviceSubnet }),
     ...(kubeProxyMode === undefined ? {} : { kubeProxyMode }),
     ...(internet === undefined ? {} : { internet }),
+    ...(nodeMonitorGraceSeconds === undefined ? {} : { nodeMonitorGraceSeconds }),
     ...(insecureRegistries === undefined ? {} : { insecureRegistries }),
   };
 }

@@ -25,6 +25,8 @@ export interface LabConfig {
   readonly internet?: Internet;
   /** How Services get into the kernels of the nodes; iptables when left out. */
   readonly kubeProxyMode?: KubeProxyMode;
+  /** A node that gives no sign of life for so long is NotReady; 40 s when left out. */
+  readonly nodeMonitorGraceSeconds?: number;
 }
 
 export type KubeProxyMode = (typeof kubeProxyModes)[number];
@@ -53,6 +55,10 @@ export const outsideAddress = '203.0.113.1';
 export const apiPort = 6443;
 export const kubeletPort = 10250;
 export const clusterDomain = 'cluster.local';
+
+/** Kubernetes' own default was this for years; nodes give a sign of life each quarter of it. */
+export const defaultNodeMonitorGraceSeconds = 40;
+export const graceSecondsRange = { min: 4, max: 3600 } as const;
 
 /** Nodes of one lab at most. */
 export const maxNodes = 200;
@@ -83,8 +89,15 @@ export function checkConfig(config: LabConfig): LabConfig {
     for (const b of ranges.slice(index + 1))
       if (overlaps(a.cidr, b.cidr)) throw new LabError(`${a.text} and ${b.text} overlap: choose ranges apart`);
   config.insecureRegistries?.forEach(checkRegistry);
+  checkGrace(config.nodeMonitorGraceSeconds);
   machinesOf(config);
   return config;
+}
+
+function checkGrace(seconds: number | undefined): void {
+  const { min, max } = graceSecondsRange;
+  if (seconds !== undefined && !(Number.isInteger(seconds) && seconds >= min && seconds <= max))
+    throw new LabError(`--node-monitor-grace-period ${seconds}s: whole seconds from ${min}s to ${max}s`);
 }
 
 /** Throws a LabError for what is no registry. */

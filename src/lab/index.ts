@@ -4,6 +4,7 @@ export {
   defaultConfig,
   internetChoices,
   kubeProxyModes,
+  defaultNodeMonitorGraceSeconds,
   LabError,
   machineNamed,
   nodeNames,

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { CommandModule } from 'yargs';
 import {
   defaultConfig,
+  defaultNodeMonitorGraceSeconds,
   internetChoices,
   kubeProxyModes,
   LabError,
@@ -14,6 +15,7 @@ import {
 import { adminClient } from '../client.ts';
 import { nameOption, openLab } from '../lab-options.ts';
 import { checkHost } from '../host-checks.ts';
+import { parseSeconds } from '../seconds.ts';
 import { createStages, seconds, type Stages } from '../stages.ts';
 import { importBusybox } from '../images.ts';
 import { settleNodes, waitUntilReady } from '../wait-until-ready.ts';
@@ -28,6 +30,7 @@ interface UpArguments {
   readonly 'insecure-registry'?: readonly string[] | undefined;
   readonly internet?: Internet | undefined;
   readonly 'proxy-mode'?: KubeProxyMode | undefined;
+  readonly 'node-monitor-grace-period'?: number | undefined;
   readonly 'dry-run': boolean;
 }
 
@@ -69,6 +72,12 @@ export const upCommand: CommandModule<object, UpArguments> = {
         choices: kubeProxyModes,
         describe: 'how Services get into the kernel (iptables); running nodes change over without cutting a connection',
       },
+      'node-monitor-grace-period': {
+        type: 'string',
+        requiresArg: true,
+        coerce: parseSeconds,
+        describe: `a node that is silent for so long is NotReady (${defaultNodeMonitorGraceSeconds}s)`,
+      },
       'dry-run': { type: 'boolean', default: false, describe: 'print what would be done, as a script' },
     }),
   handler: async (argv) => {
@@ -97,6 +106,7 @@ export const upCommand: CommandModule<object, UpArguments> = {
 
 /** What the file says, and what the flags say on top of it. */
 async function wantedConfig(argv: UpArguments): Promise<Partial<LabConfig>> {
+  const grace = argv['node-monitor-grace-period'];
   const flags: Partial<LabConfig> = {
     ...(argv.name === undefined ? {} : { name: argv.name }),
     ...(argv.nodes === undefined ? {} : { nodes: nodeNames(argv.nodes) }),
@@ -105,6 +115,7 @@ async function wantedConfig(argv: UpArguments): Promise<Partial<LabConfig>> {
     ...(argv['service-cidr'] === undefined ? {} : { serviceCIDR: argv['service-cidr'] }),
     ...(argv.internet === undefined ? {} : { internet: argv.internet }),
     ...(argv['proxy-mode'] === undefined ? {} : { kubeProxyMode: argv['proxy-mode'] }),
+    ...(grace === undefined ? {} : { nodeMonitorGraceSeconds: grace }),
     ...(argv['insecure-registry'] === undefined ? {} : { insecureRegistries: argv['insecure-registry'] }),
   };
   const wanted = { ...(argv.config === undefined ? {} : await readConfig(argv.config)), ...flags };
