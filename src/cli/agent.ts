@@ -93,7 +93,6 @@ async function startNode(argv: AgentArguments, { exec, logger, signal }: Ground)
     ...(argv['cluster-dns'] === undefined ? {} : { clusterDNS: argv['cluster-dns'] }),
     runtimeVersion: `conmon+${ociRuntime}://${version}`,
     maxPods: argv['max-pods'],
-    nodeLeaseDurationSeconds: argv['node-lease-duration-seconds'],
     nodeLabels: parseNodeLabels(argv['node-labels']),
     registerWithTaints: parseTaints(argv['register-with-taints']),
     ownRules: departures,

@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Exec } from '../kernel/exec.ts';
 import { rangesInUse, routesOfHost } from '../kernel/preflight.ts';
-import { checkConfig, defaultNodeMonitorGraceSeconds, LabError, rangeOf, type LabConfig } from './config.ts';
+import { checkConfig, LabError, rangeOf, type LabConfig } from './config.ts';
 import { labNames, readLabFile, type LabFile } from './lab-file.ts';
 import { kernelNames } from './places.ts';
 import { chooseRanges, type Taken } from './ranges.ts';
@@ -28,11 +28,8 @@ export function mergeConfig(config: LabConfig, wanted: Partial<LabConfig>): LabC
       throw new LabError(
         `lab ${name} has ${field} ${config[field]}: podwire down first, then up with ${wanted[field]}`,
       );
-  const { nodeMonitorGraceSeconds: grace = defaultNodeMonitorGraceSeconds } = config;
-  if ((wanted.nodeMonitorGraceSeconds ?? grace) !== grace)
-    throw new LabError(
-      `lab ${name} takes a node for dead after ${grace}s: podwire down first, then up with ${wanted.nodeMonitorGraceSeconds}s`,
-    );
+  if (wanted.dns !== undefined && wanted.dns !== (config.dns ?? 'on'))
+    throw new LabError(`lab ${name} has dns ${config.dns ?? 'on'}: podwire down first, then up with dns ${wanted.dns}`);
   const nodes = wanted.nodes ?? config.nodes;
   const dropped = config.nodes.filter((node) => !nodes.includes(node));
   if (dropped.length > 0)

@@ -2,11 +2,11 @@
 import {
   checkLabName,
   checkRegistry,
-  graceSecondsRange,
   internetChoices,
   kubeProxyModes,
   LabError,
   maxNodes,
+  onOff,
   rangeOf,
 } from './config.ts';
 import { checkNodeLabel, labelKeyProblem, labelValueProblem } from './node-labels.ts';
@@ -61,7 +61,7 @@ export const fileFields: Field = {
       },
     },
     internet: oneOf(...internetChoices),
-    nodeMonitorGracePeriodSeconds: { type: 'integer', ...graceSecondsRange },
+    dns: oneOf(...onOff),
     insecureRegistries: { type: 'list', of: { type: 'text', check: refusal(checkRegistry) } },
   },
 };

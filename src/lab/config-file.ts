@@ -2,7 +2,14 @@
 import { isMap, isScalar, isSeq, LineCounter, parseDocument, type Node, type ParsedNode } from 'yaml';
 import type { Taint } from '../api/types.gen.ts';
 import { fileFields, type Field } from './config-fields.ts';
-import { LabError, type Internet, type KubeProxyMode, type LabConfig, type NodeSettings } from './config.ts';
+import {
+  LabError,
+  type Internet,
+  type KubeProxyMode,
+  type LabConfig,
+  type NodeSettings,
+  type OnOff,
+} from './config.ts';
 
 /** What checkValue has made sure of. */
 interface LabFileShape {
@@ -20,7 +27,7 @@ interface LabFileShape {
     readonly kubeProxyMode?: KubeProxyMode;
   };
   readonly internet?: Internet;
-  readonly nodeMonitorGracePeriodSeconds?: number;
+  readonly dns?: OnOff;
   readonly insecureRegistries?: readonly string[];
 }
 
@@ -113,7 +120,14 @@ function checkRoles(contents: ParsedNode | null, report: Report): void {
   });
 }
 
-function configOf({ name, nodes, networking = {}, ...rest }: LabFileShape): Partial<LabConfig> {
+function configOf({
+  name,
+  nodes,
+  networking = {},
+  internet,
+  dns,
+  insecureRegistries,
+}: LabFileShape): Partial<LabConfig> {
   const workers = nodes?.filter(({ role }) => role !== 'control-plane');
   const settings = workers?.flatMap(({ count = 1, labels, taints }) =>
     Array.from({ length: count }, (): NodeSettings => ({
@@ -122,7 +136,6 @@ function configOf({ name, nodes, networking = {}, ...rest }: LabFileShape): Part
     })),
   );
   const { nodeSubnet, podSubnet, serviceSubnet, kubeProxyMode } = networking;
-  const { internet, insecureRegistries, nodeMonitorGracePeriodSeconds: nodeMonitorGraceSeconds } = rest;
   return {
     ...(name === undefined ? {} : { name }),
     ...(settings === undefined ? {} : nodesOf(settings)),
@@ -131,7 +144,7 @@ function configOf({ name, nodes, networking = {}, ...rest }: LabFileShape): Part
     ...(serviceSubnet === undefined ? {} : { serviceCIDR: serviceSubnet }),
     ...(kubeProxyMode === undefined ? {} : { kubeProxyMode }),
     ...(internet === undefined ? {} : { internet }),
-    ...(nodeMonitorGraceSeconds === undefined ? {} : { nodeMonitorGraceSeconds }),
+    ...(dns === undefined ? {} : { dns }),
     ...(insecureRegistries === undefined ? {} : { insecureRegistries }),
   };
 }

@@ -2,7 +2,7 @@
 import {
   apiPort,
   clusterDomain,
-  defaultNodeMonitorGraceSeconds,
+  dnsAddress,
   kubeletPort,
   type LabConfig,
   type Machine,
@@ -64,7 +64,6 @@ function controlPlaneArgv(program: Program, machine: Machine, config: LabConfig)
     `--secure-port=${apiPort}`,
     `--cluster-cidr=${config.podCIDR}`,
     `--service-cluster-ip-range=${config.serviceCIDR}`,
-    `--node-monitor-grace-period=${config.nodeMonitorGraceSeconds ?? defaultNodeMonitorGraceSeconds}s`,
   ];
 }
 
@@ -78,6 +77,7 @@ function agentArgv(program: Program, machine: Machine, config: LabConfig): strin
     `--node-ip=${machine.address}`,
     `--cluster-cidr=${config.podCIDR}`,
     `--cluster-domain=${clusterDomain}`,
+    ...(config.dns === 'off' ? [] : [`--cluster-dns=${dnsAddress(config)}`]),
     `--port=${kubeletPort}`,
     `--client-ca-file=${inside.agent}/ca.crt`,
     `--tls-cert-file=${inside.agent}/kubelet.crt`,
@@ -88,14 +88,8 @@ function agentArgv(program: Program, machine: Machine, config: LabConfig): strin
     `--log-dir=${inside.podLogs}`,
     `--pod-manifest-path=${inside.manifests}`,
     proxyModeFlag(config),
-    `--node-lease-duration-seconds=${leaseSeconds(config)}`,
     ...settingsArgv(config.nodeSettings?.[machine.name]),
   ];
-}
-
-/** Never longer than the control plane's patience: a node that lives must be heard of within it. */
-function leaseSeconds({ nodeMonitorGraceSeconds: grace = defaultNodeMonitorGraceSeconds }: LabConfig): number {
-  return Math.min(grace, defaultNodeMonitorGraceSeconds);
 }
 
 function settingsArgv({ labels = {}, taints = [] }: NodeSettings = {}): string[] {

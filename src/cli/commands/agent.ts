@@ -22,7 +22,6 @@ export interface AgentArguments {
   readonly 'oci-runtime': 'crun' | 'runc' | undefined;
   readonly 'cgroup-parent': string;
   readonly 'max-pods': number;
-  readonly 'node-lease-duration-seconds': number;
   readonly 'node-labels': string;
   readonly 'register-with-taints': string;
   readonly 'endpoint-drain-ms': number;
@@ -63,11 +62,6 @@ export const agentCommand: CommandModule<object, AgentArguments> = {
       'oci-runtime': { choices: ['crun', 'runc'] as const, describe: 'what suits this host, when left out' },
       'cgroup-parent': { type: 'string', default: '/kubepods' },
       'max-pods': { type: 'number', default: 110 },
-      'node-lease-duration-seconds': {
-        type: 'number',
-        default: 40,
-        describe: 'the node gives a sign of life four times in it',
-      },
       'node-labels': { type: 'string', default: '', describe: 'key=value,… of a new Node' },
       'register-with-taints': { type: 'string', default: '', describe: 'key=value:effect,… of a new Node' },
       'pod-manifest-path': { type: 'string', describe: 'a folder of static pods, one a file (YAML or JSON)' },

@@ -1,5 +1,4 @@
 import type { CommandModule } from 'yargs';
-import { parseSeconds } from '../seconds.ts';
 
 export interface ControlPlaneArguments {
   readonly 'state-dir': string;
@@ -36,12 +35,7 @@ export const controlPlaneCommand: CommandModule<object, ControlPlaneArguments> =
       'service-cluster-ip-range': { type: 'string', default: '10.46.0.0/16' },
       'service-node-port-range': { type: 'string', default: '30000-32767' },
       'service-account-issuer': { type: 'string', default: 'https://kubernetes.default.svc.cluster.local' },
-      'node-monitor-grace-period': {
-        type: 'string',
-        default: '40s',
-        coerce: parseSeconds,
-        describe: 'a node without a sign of life for so long is NotReady',
-      },
+      'node-monitor-grace-period': { type: 'number', default: 40, describe: 'seconds without a sign of life' },
     }),
   handler: async (argv) => {
     const { runControlPlane } = await import('../control-plane.ts');
