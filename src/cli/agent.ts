@@ -36,8 +36,13 @@ function tlsOf(argv: AgentArguments): { readonly cert: string; readonly key: str
   };
 }
 
-function proxySettings(argv: AgentArguments): Pick<ProxyOptions, 'mode' | 'nodePortAddresses'> {
-  return { mode: argv['proxy-mode'], nodePortAddresses: argv['nodeport-addresses'] };
+function proxySettings(argv: AgentArguments): Partial<ProxyOptions> {
+  return {
+    mode: argv['proxy-mode'],
+    nodePortAddresses: argv['nodeport-addresses'],
+    metricsAddress: argv['proxy-metrics-bind-address'],
+    healthzAddress: argv['proxy-healthz-bind-address'],
+  };
 }
 
 /** The check comes with the first file: it holds the tables of the whole API. */
