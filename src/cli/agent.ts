@@ -8,7 +8,7 @@ import { createInformerFactory } from '../api/shared-informers.ts';
 import type { Exec } from '../kernel/exec.ts';
 import { createRunner } from '../kernel/runner.ts';
 import { startKubelet, type KubeletOptions } from '../kubelet/index.ts';
-import { createNodeNetwork } from '../network/index.ts';
+import { createNodeNetwork, startServiceAddresses } from '../network/index.ts';
 import { createDepartures, startProxy, type ProxyOptions } from '../proxy/index.ts';
 import { readKubeconfigFile } from './kubeconfig-file.ts';
 import { parseNodeLabels, parseTaints } from './node-settings.ts';
@@ -67,6 +67,7 @@ async function startNode(argv: AgentArguments, { exec, logger, signal }: Ground)
   const recorder = (component: string) => createEventRecorder(client, { component, host: nodeName, logger });
   const shared = { exec, nodeName, clusterCIDR, informers, logger, signal };
   const network = createNodeNetwork({ ...shared, nodeIP, events: recorder('podwire-network') });
+  startServiceAddresses({ ...shared, nodeIP, events: recorder('podwire-network') });
   const ociRuntime = argv['oci-runtime'] ?? ociRuntimeHere();
   const { runtime, images } = createBuiltinRuntime({
     exec,
