@@ -12,6 +12,7 @@ import { interferenceStories } from './stories/interference.ts';
 import { kubectlStories } from './stories/kubectl.ts';
 import { leftoverStories } from './stories/leftovers.ts';
 import { lifeStories } from './stories/lives.ts';
+import { loadBalancerStories } from './stories/load-balancer.ts';
 import { nameStories } from './stories/names.ts';
 import { outsideStories } from './stories/outside.ts';
 import { packetStories } from './stories/packets.ts';
@@ -51,6 +52,7 @@ describe('a lab of three nodes', { concurrency: 1 }, () => {
 
   packetStories(lab);
   outsideStories(lab);
+  loadBalancerStories(lab);
   udpStories(lab);
   nameStories(lab);
   tokenStories(lab);

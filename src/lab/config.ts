@@ -1,5 +1,5 @@
 /** What a lab is, as data: its name, its machines, its addresses. */
-import { nthAddress, overlaps, parseCIDR, type Cidr } from '../api/addresses.ts';
+import { contains, formatCIDR, nthAddress, nthSubnet, overlaps, parseCIDR, type Cidr } from '../api/addresses.ts';
 import type { Taint } from '../api/types.gen.ts';
 
 /** What a Node is registered with. */
@@ -132,10 +132,12 @@ export function nodeNumber(name: string): number {
 export function machinesOf(config: LabConfig): Machine[] {
   const address = (n: number): string => {
     try {
-      return nthAddress(parseCIDR(config.nodeCIDR), n);
+      const found = nthAddress(parseCIDR(config.nodeCIDR), n);
+      if (!contains(parseCIDR(loadBalancerCIDR(config)), found)) return found;
     } catch {
-      throw new LabError(`${config.nodeCIDR} has no room for ${config.nodes.length} nodes: choose a larger range`);
+      // Told below.
     }
+    throw new LabError(`${config.nodeCIDR} has no room for ${config.nodes.length} nodes: choose a larger range`);
   };
   return [
     { name: controlPlaneName, role: 'control-plane', address: address(2) },
@@ -171,6 +173,13 @@ export function routerAddress(config: LabConfig): string {
 /** `10.44.0.1/24`: an address with the switch's prefix length. */
 export function withPrefix(config: LabConfig, address: string): string {
   return `${address}/${parseCIDR(config.nodeCIDR).prefixLength}`;
+}
+
+/** The last eighth of the switch's range: addresses for Services of type LoadBalancer. No machine has one of them. */
+export function loadBalancerCIDR({ nodeCIDR }: Pick<LabConfig, 'nodeCIDR'>): string {
+  const { prefixLength } = parseCIDR(nodeCIDR);
+  const bits = Math.min(3, 32 - prefixLength);
+  return formatCIDR(nthSubnet(parseCIDR(nodeCIDR), prefixLength + bits, 2 ** bits - 1));
 }
 
 /** The ClusterIP of the kubernetes Service. */

@@ -4,6 +4,7 @@ import {
   clusterDomain,
   dnsAddress,
   kubeletPort,
+  loadBalancerCIDR,
   type LabConfig,
   type Machine,
   type NodeSettings,
@@ -64,6 +65,7 @@ function controlPlaneArgv(program: Program, machine: Machine, config: LabConfig)
     `--secure-port=${apiPort}`,
     `--cluster-cidr=${config.podCIDR}`,
     `--service-cluster-ip-range=${config.serviceCIDR}`,
+    `--load-balancer-cidr=${loadBalancerCIDR(config)}`,
   ];
 }
 
