@@ -51,6 +51,10 @@ function manifestsOf({ 'pod-manifest-path': folder }: AgentArguments): Pick<Kube
   return { manifests: { folder, loadCheck: async () => (await import('./static-pod-check.ts')).staticPodCheck } };
 }
 
+function foldersOf(argv: AgentArguments): Pick<KubeletOptions, 'stateDir' | 'runDir' | 'logDir'> {
+  return { stateDir: argv['state-dir'], runDir: argv['run-dir'], logDir: argv['log-dir'] };
+}
+
 interface Ground {
   readonly exec: Exec;
   readonly logger: Logger;
@@ -90,9 +94,7 @@ async function startNode(argv: AgentArguments, { exec, logger, signal }: Ground)
     events: recorder('kubelet'),
     nodeName,
     nodeIP,
-    stateDir: argv['state-dir'],
-    runDir: argv['run-dir'],
-    logDir: argv['log-dir'],
+    ...foldersOf(argv),
     port: argv.port,
     tls: tlsOf(argv),
     clusterDomain: argv['cluster-domain'],
