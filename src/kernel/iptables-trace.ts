@@ -1,10 +1,11 @@
 /**
  * Walks a packet through iptables rules on paper: where does the first packet of a flow go, as whose does it arrive, is it
- * refused. Follows every branch of `statistic` with its probability. A match or target it does not know is an error,
- * never a guess.
+ * refused. Follows every branch of `statistic` with its probability, and keeps what `recent` remembers. A match or target it
+ * does not know is an error, never a guess.
  */
-import { contains, parseCIDR } from '../api/addresses.ts';
-import { ruleWords, type RuleSet } from './iptables.ts';
+import { contains, parseCIDR, parseIP } from '../api/addresses.ts';
+import { parseRule, type Condition, type RecentMatch, type Rule } from './iptables-rule.ts';
+import type { RuleSet } from './iptables.ts';
 
 export interface TracedPacket {
   readonly source: string;
@@ -14,6 +15,9 @@ export interface TracedPacket {
   /** Sent by the node itself: it starts at OUTPUT, not at PREROUTING. */
   readonly fromNode: boolean;
 }
+
+/** When `recent` saw whom last: seconds by `LIST SOURCE`. */
+export type Memory = ReadonlyMap<string, number>;
 
 /** One way the packet can take. */
 export interface Outcome {
@@ -26,11 +30,14 @@ export interface Outcome {
   readonly masqueraded: boolean;
   /** The chain and rule that took each step: for people. */
   readonly path: readonly string[];
+  readonly memory: Memory;
 }
 
 interface State extends Outcome {
   readonly packet: TracedPacket;
   readonly mark: number;
+  readonly isTracked: boolean;
+  readonly atSeconds: number;
 }
 
 type End = 'continue' | 'accept' | 'return';
@@ -42,94 +49,127 @@ export interface TracedNode {
   readonly addresses: readonly string[];
 }
 
-/** A rule taken apart: conditions, and the target with its options. */
-interface Rule {
-  readonly conditions: readonly Condition[];
-  readonly probability: number | undefined;
-  readonly target: string | undefined;
-  readonly options: readonly string[];
+const parsed = new Map<string, Rule>();
+/** Rules are walked by thousands of packets of a test: each text is read once. */
+function ruleOf(text: string): Rule {
+  const known = parsed.get(text);
+  if (known !== undefined) return known;
+  const rule = parseRule(text);
+  parsed.set(text, rule);
+  return rule;
 }
 
-interface Condition {
-  readonly key: string;
-  readonly value: string;
-  readonly negated: boolean;
-}
-
-/** How many words follow each option that a rule may have before its target. */
-const known = new Set(['-s', '-d', '-p', '--dport', '--mark', '--ctstate', '--dst-type', '--src-type']);
-const modules = new Set(['tcp', 'udp', 'sctp', 'comment', 'statistic', 'mark', 'conntrack', 'addrtype']);
-
-function parseRule(text: string): Rule {
-  const words = ruleWords(text);
-  const conditions: Condition[] = [];
-  let probability: number | undefined;
-  let index = 0;
-  let negated = false;
-  const value = (): string => words[++index] ?? '';
-  for (; index < words.length; index += 1) {
-    const word = words[index] ?? '';
-    if (word === '-j') break;
-    if (word === '!') {
-      negated = true;
-      continue;
-    }
-    if (word === '--comment' || word === '--mode') value();
-    else if (word === '--probability') probability = Number(value());
-    else if (word === '-m') {
-      const name = value();
-      if (!modules.has(name)) throw new Error(`unknown match ${name} in rule: ${text}`);
-    } else if (known.has(word)) conditions.push({ key: word, value: value(), negated });
-    else throw new Error(`unknown option ${word} in rule: ${text}`);
-    negated = false;
-  }
-  return { conditions, probability, target: words[index + 1], options: words.slice(index + 2) };
-}
-
-const isLoopback = (address: string): boolean => address.startsWith('127.');
+const isLoopback = (address: string): boolean => address.startsWith('127.') || address === '::1';
 
 function isLocal(address: string, node: TracedNode): boolean {
   return isLoopback(address) || node.addresses.includes(address);
 }
 
-function holds({ key, value }: Condition, state: State, node: TracedNode): boolean {
-  const { packet } = state;
-  switch (key) {
-    case '-s':
-      return contains(parseCIDR(value), packet.source);
-    case '-d':
-      return contains(parseCIDR(value), state.destination);
-    case '-p':
-      return packet.protocol === value;
-    case '--dport':
-      return state.destinationPort === Number(value);
-    case '--mark': {
-      const [want = '', mask = '0xffffffff'] = value.split('/');
-      return (state.mark & Number(mask)) === Number(want);
-    }
-    case '--ctstate':
-      return value.split(',').some((one) => one === 'NEW' || (one === 'DNAT' && state.translated));
-    default: {
-      if (value !== 'LOCAL') throw new Error(`unknown address type ${value}`);
-      return isLocal(key === '--dst-type' ? state.destination : packet.source, node);
-    }
-  }
+function isOfType(type: string, address: string, node: TracedNode): boolean {
+  if (type !== 'LOCAL') throw new Error(`unknown address type ${type}`);
+  return isLocal(address, node);
+}
+
+const inPorts = (list: string, port: number): boolean =>
+  list.split(',').some((one) => {
+    const [first = 0, last = first] = one.split(':').map(Number);
+    return port >= first && port <= last;
+  });
+
+function inRange(range: string, address: string): boolean {
+  const [first = '', last = first] = range.split('-');
+  const [low, high, value] = [first, last, address].map((one) => parseIP(one)?.value ?? 0n) as [bigint, bigint, bigint];
+  return value >= low && value <= high;
+}
+
+const flowStates = ({ translated, isTracked }: State): readonly string[] =>
+  isTracked ? ['NEW', ...(translated ? ['DNAT'] : [])] : ['UNTRACKED'];
+
+function isMarked(value: string, mark: number): boolean {
+  const [want = '', mask = '0xffffffff'] = value.split('/');
+  return (mark & Number(mask)) >>> 0 === Number(want);
+}
+
+type Test = (value: string, state: State, node: TracedNode) => boolean;
+
+const tests: ReadonlyMap<string, Test> = new Map<string, Test>([
+  ['-s', (value, { packet }) => contains(parseCIDR(value), packet.source)],
+  ['-d', (value, { destination }) => contains(parseCIDR(value), destination)],
+  ['-p', (value, { packet }) => value === 'all' || packet.protocol === value],
+  ['--dport', (value, { destinationPort }) => inPorts(value, destinationPort)],
+  ['--dports', (value, { destinationPort }) => inPorts(value, destinationPort)],
+  ['--mark', (value, { mark }) => isMarked(value, mark)],
+  ['--src-type', (value, { packet }, node) => isOfType(value, packet.source, node)],
+  ['--dst-type', (value, { destination }, node) => isOfType(value, destination, node)],
+  ['--ctstate', (value, state) => value.split(',').some((one) => flowStates(state).includes(one))],
+  ['--ctproto', (value, { packet }) => ({ 6: 'tcp', 17: 'udp', 132: 'sctp' })[value] === packet.protocol],
+  [
+    '--ctorigdst',
+    (value, { packet }) =>
+      contains(
+        parseCIDR(value.includes('/') ? value : `${value}/${value.includes(':') ? 128 : 32}`),
+        packet.destination,
+      ),
+  ],
+  ['--ctorigdstport', (value, { packet }) => inPorts(value, packet.destinationPort)],
+  ['--ctdir', (value) => value === 'ORIGINAL'],
+  ['--src-range', (value, { packet }) => inRange(value, packet.source)],
+  ['--dst-range', (value, { destination }) => inRange(value, destination)],
+]);
+
+function holds({ key, value, negated }: Condition, state: State, node: TracedNode): boolean {
+  const test = tests.get(key);
+  if (test === undefined) throw new Error(`nothing is known of the packet that ${key} asks for`);
+  return test(value, state, node) !== negated;
+}
+
+/** xt_recent counts what was seen exactly `seconds` ago as seen. */
+function remembers({ list, seconds }: RecentMatch, { packet, memory, atSeconds }: State): boolean {
+  const seen = memory.get(`${list} ${packet.source}`);
+  return seen !== undefined && (seconds === undefined || seen >= atSeconds - seconds);
+}
+
+function remember(state: State, { list }: RecentMatch, isThere: boolean): State {
+  const memory = new Map(state.memory);
+  const key = `${list} ${state.packet.source}`;
+  if (isThere) memory.set(key, state.atSeconds);
+  else memory.delete(key);
+  return { ...state, memory };
+}
+
+/** Undefined when it does not match. */
+function askRecent(recent: RecentMatch, state: State): State | undefined {
+  const holdsHere = recent.verb === 'set' || remembers(recent, state);
+  if (holdsHere === recent.negated) return undefined;
+  if (!holdsHere || recent.verb === 'rcheck') return state;
+  return remember(state, recent, recent.verb !== 'remove');
 }
 
 function withMark(state: State, options: readonly string[]): State {
   if (options[0] !== '--set-xmark') throw new Error(`unknown MARK ${options.join(' ')}`);
   const [value = '0', mask = '0xffffffff'] = (options[1] ?? '').split('/');
-  return { ...state, mark: (state.mark & ~Number(mask)) ^ Number(value) };
+  return { ...state, mark: ((state.mark & ~Number(mask)) ^ Number(value)) >>> 0 };
 }
 
 function translate(state: State, options: readonly string[]): State {
-  const match = /^(.+):(\d+)$/.exec(options[0] === '--to-destination' ? (options[1] ?? '') : '');
-  if (match === null) throw new Error(`unknown DNAT ${options.join(' ')}`);
+  const [name, target = '', ...rest] = options;
+  const match = /^\[?([^\]]+?)\]?:(\d+)$/.exec(name === '--to-destination' ? target : '');
+  if (match === null || rest.some((word) => word !== '--random' && word !== '--persistent'))
+    throw new Error(`unknown DNAT ${options.join(' ')}`);
   return { ...state, destination: match[1] ?? '', destinationPort: Number(match[2]), translated: true };
 }
 
+/** To the node itself: loopback for its own packets, its address of the link for others'. */
+function redirect(state: State, options: readonly string[], node: TracedNode): State {
+  if (options[0] !== '--to-ports' || !/^\d+$/.test(options[1] ?? ''))
+    throw new Error(`unknown REDIRECT ${options.join(' ')}`);
+  const loopback = state.destination.includes(':') ? '::1' : '127.0.0.1';
+  const destination = state.packet.fromNode ? loopback : (node.addresses[0] ?? loopback);
+  return { ...state, destination, destinationPort: Number(options[1]), translated: true };
+}
+
 /** What a target does; undefined for one that is a chain. */
-function carryOut(target: string, options: readonly string[], state: State): Step | undefined {
+function carryOut(target: string, options: readonly string[], state: State, node: TracedNode): Step | undefined {
   switch (target) {
     case 'ACCEPT':
       return { state, end: 'accept' };
@@ -141,13 +181,44 @@ function carryOut(target: string, options: readonly string[], state: State): Ste
       return { state: { ...state, verdict: 'refused' }, end: 'accept' };
     case 'DNAT':
       return { state: translate(state, options), end: 'accept' };
+    case 'REDIRECT':
+      return { state: redirect(state, options, node), end: 'accept' };
     case 'MASQUERADE':
       return { state: { ...state, masqueraded: true }, end: 'accept' };
     case 'MARK':
       return { state: withMark(state, options), end: 'continue' };
+    case 'CT':
+      if (options[0] !== '--notrack') throw new Error(`unknown CT ${options.join(' ')}`);
+      return { state: { ...state, isTracked: false }, end: 'continue' };
     default:
       return undefined;
   }
+}
+
+interface Split {
+  readonly taken: State | undefined;
+  readonly left: State | undefined;
+}
+
+function byChance(chance: number, state: State): Split {
+  const { probability } = state;
+  return {
+    taken: { ...state, probability: probability * chance },
+    left: chance < 1 ? { ...state, probability: probability * (1 - chance) } : undefined,
+  };
+}
+
+/** The state that a rule takes, and what it leaves to the next rule. */
+function apply({ conditions, recent, probability = 1, isRecentFirst }: Rule, state: State, node: TracedNode): Split {
+  if (!conditions.every((one) => holds(one, state, node))) return { taken: undefined, left: state };
+  if (recent === undefined) return byChance(probability, state);
+  if (isRecentFirst) {
+    const remembered = askRecent(recent, state);
+    return remembered === undefined ? { taken: undefined, left: state } : byChance(probability, remembered);
+  }
+  const { taken, left } = byChance(probability, state);
+  const remembered = taken === undefined ? undefined : askRecent(recent, taken);
+  return remembered === undefined ? { taken: undefined, left: state } : { taken: remembered, left };
 }
 
 /** Every way through one chain. */
@@ -157,49 +228,63 @@ function walk(node: TracedNode, table: string, chain: string, start: State): Ste
   const ended: Step[] = [];
   let states: State[] = [start];
   for (const text of rules) {
-    const rule = parseRule(text);
+    if (states.length === 0) break;
+    const rule = ruleOf(text);
     const next: State[] = [];
     for (const state of states) {
-      if (!rule.conditions.every((one) => holds(one, state, node) !== one.negated)) {
-        next.push(state);
-        continue;
-      }
-      if (rule.probability !== undefined)
-        next.push({ ...state, probability: state.probability * (1 - rule.probability) });
-      const taken: State = {
-        ...state,
-        probability: state.probability * (rule.probability ?? 1),
-        path: [...state.path, `${table} ${chain}: ${text}`],
-      };
-      if (rule.target === undefined) {
-        next.push(taken);
-        continue;
-      }
-      const step = carryOut(rule.target, rule.options, taken);
-      for (const one of step === undefined ? walk(node, table, rule.target, taken) : [step]) {
-        if (one.end === 'accept' || (one.end === 'return' && step !== undefined)) ended.push(one);
-        else next.push(one.state);
+      const { taken, left } = apply(rule, state, node);
+      if (left !== undefined) next.push(left);
+      if (taken === undefined) continue;
+      const now = { ...taken, path: [...taken.path, `${table} ${chain}: ${text}`] };
+      for (const step of follow(node, table, rule, now)) {
+        if (step.end === 'continue') next.push(step.state);
+        else ended.push(step);
       }
     }
     states = next;
   }
-  return [...ended, ...states.map((state): Step => ({ state, end: 'continue' }))].map((step) =>
-    step.end === 'return' ? { ...step, end: 'continue' } : step,
+  const done = [...ended, ...states.map((state): Step => ({ state, end: 'continue' }))];
+  return done.map((step) => (step.end === 'return' ? { ...step, end: 'continue' } : step));
+}
+
+/** Where the target of a rule leads. */
+function follow(node: TracedNode, table: string, { target, options, isGoto }: Rule, state: State): Step[] {
+  if (target === undefined) return [{ state, end: 'continue' }];
+  const step = carryOut(target, options, state, node);
+  if (step !== undefined) return [step];
+  return walk(node, table, target, state).map((one) =>
+    isGoto && one.end === 'continue' ? { ...one, end: 'return' } : one,
   );
 }
 
 function pass(node: TracedNode, table: string, chain: string, states: readonly State[]): State[] {
   if (!(node.rules.get(table)?.has(chain) ?? false)) return [...states];
   return states.flatMap((state) =>
-    state.verdict === 'delivered' ? walk(node, table, chain, state).map((step) => step.state) : [state],
+    state.verdict === 'delivered' && (state.isTracked || table !== 'nat')
+      ? walk(node, table, chain, state).map((step) => step.state)
+      : [state],
+  );
+}
+
+/** Tables in the order in which a hook asks them. */
+function hook(node: TracedNode, chain: string, states: readonly State[]): State[] {
+  const tables = { PREROUTING: ['raw', 'mangle', 'nat'], OUTPUT: ['raw', 'mangle', 'nat', 'filter'] }[chain];
+  return (tables ?? ['mangle', ...(chain === 'POSTROUTING' ? ['nat'] : ['filter'])]).reduce(
+    (now, table) => pass(node, table, chain, now),
+    [...states],
   );
 }
 
 /**
- * The ways the first packet of a new flow can take through this node: nat, routing, filter, nat. Probabilities add up
- * to 1. Throws on a rule it does not understand.
+ * The ways the first packet of a new flow can take through this node: raw, mangle, nat, routing, filter, nat. Probabilities add
+ * up to 1. Throws on a rule it does not understand.
  */
-export function tracePacket(node: TracedNode, packet: TracedPacket): readonly Outcome[] {
+export function tracePacket(
+  node: TracedNode,
+  packet: TracedPacket,
+  memory: Memory = new Map(),
+  atSeconds = 0,
+): readonly Outcome[] {
   const start: State = {
     packet,
     probability: 1,
@@ -209,12 +294,19 @@ export function tracePacket(node: TracedNode, packet: TracedPacket): readonly Ou
     translated: false,
     masqueraded: false,
     mark: 0,
+    isTracked: true,
     path: [],
+    memory,
+    atSeconds,
   };
-  const routed = pass(node, 'nat', packet.fromNode ? 'OUTPUT' : 'PREROUTING', [start]);
-  return routed.flatMap((state) => {
-    const toNode = !packet.fromNode && isLocal(state.destination, node);
-    const filtered = pass(node, 'filter', packet.fromNode ? 'OUTPUT' : toNode ? 'INPUT' : 'FORWARD', [state]);
-    return toNode ? filtered : pass(node, 'nat', 'POSTROUTING', filtered);
+  const sent = hook(node, packet.fromNode ? 'OUTPUT' : 'PREROUTING', [start]);
+  return sent.flatMap((state) => {
+    const staysHere = isLocal(state.destination, node);
+    if (packet.fromNode) {
+      const left = hook(node, 'POSTROUTING', [state]);
+      // What a node sends to itself comes in again: no second translation, but INPUT.
+      return staysHere ? hook(node, 'INPUT', left) : left;
+    }
+    return staysHere ? hook(node, 'INPUT', [state]) : hook(node, 'POSTROUTING', hook(node, 'FORWARD', [state]));
   });
 }
