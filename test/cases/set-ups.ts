@@ -1,0 +1,12 @@
+/** How the proxy of the cases is started. */
+import type { SetUp } from './packet-case.ts';
+import type { FamilyName } from './world.ts';
+
+const switches = { ipv4: '192.168.77.0/24', ipv6: 'fd00:99::/64' } as const;
+const loopbacks = { ipv4: '127.0.0.0/8', ipv6: '::1/128' } as const;
+
+/** The CIDRs of a family that node ports listen on; undefined: every address but loopback's. */
+export function nodePortAddresses(setUp: SetUp, family: FamilyName): readonly string[] | undefined {
+  if (setUp === 'default') return undefined;
+  return setUp === 'switch only' ? [switches[family]] : [loopbacks[family], switches[family]];
+}
