@@ -28,8 +28,6 @@ export function mergeConfig(config: LabConfig, wanted: Partial<LabConfig>): LabC
       throw new LabError(
         `lab ${name} has ${field} ${config[field]}: podwire down first, then up with ${wanted[field]}`,
       );
-  if (wanted.dns !== undefined && wanted.dns !== (config.dns ?? 'on'))
-    throw new LabError(`lab ${name} has dns ${config.dns ?? 'on'}: podwire down first, then up with dns ${wanted.dns}`);
   const nodes = wanted.nodes ?? config.nodes;
   const dropped = config.nodes.filter((node) => !nodes.includes(node));
   if (dropped.length > 0)

@@ -2,14 +2,7 @@
 import { isMap, isScalar, isSeq, LineCounter, parseDocument, type Node, type ParsedNode } from 'yaml';
 import type { Taint } from '../api/types.gen.ts';
 import { fileFields, type Field } from './config-fields.ts';
-import {
-  LabError,
-  type Internet,
-  type KubeProxyMode,
-  type LabConfig,
-  type NodeSettings,
-  type OnOff,
-} from './config.ts';
+import { LabError, type Internet, type KubeProxyMode, type LabConfig, type NodeSettings } from './config.ts';
 
 /** What checkValue has made sure of. */
 interface LabFileShape {
@@ -27,7 +20,6 @@ interface LabFileShape {
     readonly kubeProxyMode?: KubeProxyMode;
   };
   readonly internet?: Internet;
-  readonly dns?: OnOff;
   readonly insecureRegistries?: readonly string[];
 }
 
@@ -120,14 +112,7 @@ function checkRoles(contents: ParsedNode | null, report: Report): void {
   });
 }
 
-function configOf({
-  name,
-  nodes,
-  networking = {},
-  internet,
-  dns,
-  insecureRegistries,
-}: LabFileShape): Partial<LabConfig> {
+function configOf({ name, nodes, networking = {}, internet, insecureRegistries }: LabFileShape): Partial<LabConfig> {
   const workers = nodes?.filter(({ role }) => role !== 'control-plane');
   const settings = workers?.flatMap(({ count = 1, labels, taints }) =>
     Array.from({ length: count }, (): NodeSettings => ({
@@ -144,7 +129,6 @@ function configOf({
     ...(serviceSubnet === undefined ? {} : { serviceCIDR: serviceSubnet }),
     ...(kubeProxyMode === undefined ? {} : { kubeProxyMode }),
     ...(internet === undefined ? {} : { internet }),
-    ...(dns === undefined ? {} : { dns }),
     ...(insecureRegistries === undefined ? {} : { insecureRegistries }),
   };
 }

@@ -1,5 +1,5 @@
 /** What a lab is, as data: its name, its machines, its addresses. */
-import { contains, formatCIDR, nthAddress, nthSubnet, overlaps, parseCIDR, type Cidr } from '../api/addresses.ts';
+import { nthAddress, overlaps, parseCIDR, type Cidr } from '../api/addresses.ts';
 import type { Taint } from '../api/types.gen.ts';
 
 /** What a Node is registered with. */
@@ -23,17 +23,12 @@ export interface LabConfig {
   readonly insecureRegistries?: readonly string[];
   /** Whether machines and pods reach the internet through the host; `auto`, the default: when the host has a way there. */
   readonly internet?: Internet;
-  /** Whether the cluster has a DNS of its own; on when left out. */
-  readonly dns?: OnOff;
   /** How Services get into the kernels of the nodes; iptables when left out. */
   readonly kubeProxyMode?: KubeProxyMode;
 }
 
 export type KubeProxyMode = (typeof kubeProxyModes)[number];
 export const kubeProxyModes = ['iptables', 'nftables', 'userspace', 'auto'] as const;
-
-export type OnOff = (typeof onOff)[number];
-export const onOff = ['on', 'off'] as const;
 
 export type Internet = (typeof internetChoices)[number];
 export const internetChoices = ['auto', 'on', 'off'] as const;
@@ -70,11 +65,6 @@ export const defaultConfig = {
   podCIDR: '10.45.0.0/16',
   serviceCIDR: '10.46.0.0/16',
 } as const;
-
-/** Where the Service of the cluster's DNS is: the 10th address, as other clusters have it. */
-export function dnsAddress({ serviceCIDR }: LabConfig): string {
-  return nthAddress(parseCIDR(serviceCIDR), 10);
-}
 
 /** `node1` … `nodeN`. Throws a LabError for what is no number of nodes. */
 export function nodeNames(count: number): string[] {
@@ -132,12 +122,10 @@ export function nodeNumber(name: string): number {
 export function machinesOf(config: LabConfig): Machine[] {
   const address = (n: number): string => {
     try {
-      const found = nthAddress(parseCIDR(config.nodeCIDR), n);
-      if (!contains(parseCIDR(loadBalancerCIDR(config)), found)) return found;
+      return nthAddress(parseCIDR(config.nodeCIDR), n);
     } catch {
-      // Told below.
+      throw new LabError(`${config.nodeCIDR} has no room for ${config.nodes.length} nodes: choose a larger range`);
     }
-    throw new LabError(`${config.nodeCIDR} has no room for ${config.nodes.length} nodes: choose a larger range`);
   };
   return [
     { name: controlPlaneName, role: 'control-plane', address: address(2) },
@@ -173,13 +161,6 @@ export function routerAddress(config: LabConfig): string {
 /** `10.44.0.1/24`: an address with the switch's prefix length. */
 export function withPrefix(config: LabConfig, address: string): string {
   return `${address}/${parseCIDR(config.nodeCIDR).prefixLength}`;
-}
-
-/** The last eighth of the switch's range: addresses for Services of type LoadBalancer. No machine has one of them. */
-export function loadBalancerCIDR({ nodeCIDR }: Pick<LabConfig, 'nodeCIDR'>): string {
-  const { prefixLength } = parseCIDR(nodeCIDR);
-  const bits = Math.min(3, 32 - prefixLength);
-  return formatCIDR(nthSubnet(parseCIDR(nodeCIDR), prefixLength + bits, 2 ** bits - 1));
 }
 
 /** The ClusterIP of the kubernetes Service. */

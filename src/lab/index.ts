@@ -1,11 +1,8 @@
 /** A lab: a whole cluster on one machine, its nodes made of namespaces. */
 export {
   checkLabName,
-  clusterDomain,
   defaultConfig,
-  dnsAddress,
   internetChoices,
-  onOff,
   kubeProxyModes,
   LabError,
   machineNamed,
@@ -14,7 +11,6 @@ export {
   type Internet,
   type KubeProxyMode,
   type LabConfig,
-  type OnOff,
 } from './config.ts';
 export { parseConfigFile } from './config-file.ts';
 export { createLab, type Lab, type MachineStatus } from './lab.ts';

@@ -1,14 +1,5 @@
 /** What runs in which machine. */
-import {
-  apiPort,
-  clusterDomain,
-  dnsAddress,
-  kubeletPort,
-  loadBalancerCIDR,
-  type LabConfig,
-  type Machine,
-  type NodeSettings,
-} from './config.ts';
+import { apiPort, clusterDomain, kubeletPort, type LabConfig, type Machine, type NodeSettings } from './config.ts';
 import { imageDoorSocket } from './image-door.ts';
 import { inside } from './places.ts';
 import { proxyModeFlag } from './proxy-mode.ts';
@@ -65,7 +56,6 @@ function controlPlaneArgv(program: Program, machine: Machine, config: LabConfig)
     `--secure-port=${apiPort}`,
     `--cluster-cidr=${config.podCIDR}`,
     `--service-cluster-ip-range=${config.serviceCIDR}`,
-    `--load-balancer-cidr=${loadBalancerCIDR(config)}`,
   ];
 }
 
@@ -79,7 +69,6 @@ function agentArgv(program: Program, machine: Machine, config: LabConfig): strin
     `--node-ip=${machine.address}`,
     `--cluster-cidr=${config.podCIDR}`,
     `--cluster-domain=${clusterDomain}`,
-    ...(config.dns === 'off' ? [] : [`--cluster-dns=${dnsAddress(config)}`]),
     `--port=${kubeletPort}`,
     `--client-ca-file=${inside.agent}/ca.crt`,
     `--tls-cert-file=${inside.agent}/kubelet.crt`,

@@ -4,7 +4,8 @@ import { after, before, test } from 'node:test';
 import { silentLogger } from '../../src/api/logger.ts';
 import type { Node } from '../../src/api/types.gen.ts';
 import { createNodeNetwork, type NodeNetwork, type PodIdentity } from '../../src/network/index.ts';
-import { addresses, clusterCIDR, clusterNodes, podCIDRs } from '../cases/service-packets.ts';
+import { addresses, clusterCIDR, podCIDRs } from '../cases/ipv4.ts';
+import { clusterNodes } from '../cases/world.ts';
 import { eventually, FakeEvents, FakeInformers, makeNodeLab, type NodeLab, type Place } from './node-lab.ts';
 import { askFrom, serveIn, type Server } from './servers.ts';
 

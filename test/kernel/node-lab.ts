@@ -17,6 +17,8 @@ export class PlaceExec implements Exec {
   readonly commands: string[] = [];
   /** Throws when it returns an error: for crashes in the middle. */
   interfere: ((command: Command) => Error | undefined) | undefined;
+  /** Other programs in the place of these. */
+  programs: ReadonlyMap<string, string> = new Map();
   readonly #enter: readonly string[];
 
   constructor(enter: readonly string[]) {
@@ -29,7 +31,9 @@ export class PlaceExec implements Exec {
     if (error !== undefined) throw error;
     const { netns, argv, ...rest } = command;
     const inner = netns === undefined ? [] : ['nsenter', `--net=${netns}`, '--'];
-    return direct.run({ ...rest, argv: ['nsenter', ...this.#enter, '--', ...inner, ...argv] });
+    const [program, ...args] = argv;
+    const called = [this.programs.get(program) ?? program, ...args];
+    return direct.run({ ...rest, argv: ['nsenter', ...this.#enter, '--', ...inner, ...called] });
   }
 
   /** Words split at spaces; the output comes back. */
@@ -151,6 +155,8 @@ export interface NodeLab {
   readonly nodeA: Place;
   readonly nodeB: Place;
   readonly outside: Place;
+  /** The default gateway of all others; has no address of its own unless it is made to answer. */
+  readonly beyond: Place;
   end(): Promise<void>;
 }
 
@@ -160,13 +166,13 @@ const members = [
   ['outside', '192.168.77.200'],
 ] as const;
 
-/** The switch stands in a fourth namespace. Every member has an `eth0` on it, and a default route so that any address leaves. */
+/** The switch stands in a namespace of its own. Every member has an `eth0` on it, and a default route so that any address leaves. */
 export async function makeNodeLab(): Promise<NodeLab> {
   const places: Place[] = [];
   const end = async (): Promise<void> => void (await Promise.all(places.map((place) => place.end())));
   try {
-    for (let index = 0; index < 4; index += 1) places.push(await Place.make());
-    const [hub, nodeA, nodeB, outside] = places as [Place, Place, Place, Place];
+    for (let index = 0; index < 5; index += 1) places.push(await Place.make());
+    const [hub, nodeA, nodeB, outside, beyond] = places as [Place, Place, Place, Place, Place];
     await hub.exec.batch(['link add sw type bridge', 'link set sw up']);
     for (const [name, address] of members) {
       const place = { nodeA, nodeB, outside }[name];
@@ -175,11 +181,16 @@ export async function makeNodeLab(): Promise<NodeLab> {
       await place.exec.batch([
         `address add ${address}/24 dev eth0`,
         'link set eth0 up',
-        // Nobody has this address: what goes there is lost, as it would be beyond a real gateway.
+        // Nobody has this address yet: what goes there is lost, as it would be beyond a real gateway.
         'route add default via 192.168.77.1',
       ]);
     }
-    return { nodeA, nodeB, outside, end };
+    await hub.exec.batch([
+      `link add beyond type veth peer name eth0 netns ${beyond.pid}`,
+      'link set beyond master sw up',
+    ]);
+    await beyond.exec.sh('ip link set eth0 up');
+    return { nodeA, nodeB, outside, beyond, end };
   } catch (error) {
     await end();
     throw error;

@@ -1,29 +1,64 @@
 /** Servers and clients inside the namespaces of a kernel test. */
-import { execFile, spawn } from 'node:child_process';
+import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
-import { promisify } from 'node:util';
-import { serverPorts } from '../cases/service-packets.ts';
+import { createInterface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
+import { serverPorts } from '../cases/world.ts';
 import type { Place } from './node-lab.ts';
+import type { Batch, PartyQuestion, Told } from './packet-party.ts';
 
-const party = new URL('./packet-party.ts', import.meta.url).pathname;
+const program = new URL('./packet-party.ts', import.meta.url).pathname;
 
-export interface Server {
-  end(): Promise<void>;
+export interface PartyPorts {
+  readonly tcp: readonly number[];
+  readonly udp: readonly number[];
 }
 
-/** Answers TCP and UDP on the ports of the cases with its name and the source it saw; ends with this process at the latest. */
-export async function serveIn(place: Place, netns: string | undefined, name: string): Promise<Server> {
-  const { tcp, udp } = serverPorts;
-  const argv = place.argv(netns, [process.execPath, party, 'serve', name, String(tcp), String(udp)]);
-  const child = spawn('nsenter', argv, { stdio: ['pipe', 'pipe', 'inherit'] });
-  await once(child.stdout, 'data');
-  return {
-    end: async () => {
-      const gone = once(child, 'exit');
-      child.stdin.end();
-      await gone;
-    },
-  };
+const usualPorts: PartyPorts = { tcp: [serverPorts.tcp, serverPorts.otherTcp], udp: [serverPorts.udp] };
+
+/** A process in a namespace that answers, and asks. */
+export class Server {
+  readonly #child: ChildProcessByStdio<Writable, Readable, null>;
+  readonly #waiting = new Map<number, (told: Told) => void>();
+  #next = 0;
+
+  private constructor(child: ChildProcessByStdio<Writable, Readable, null>) {
+    this.#child = child;
+  }
+
+  /** Answers TCP and UDP in both families with its name and the source it saw; ends with this process at the latest. */
+  static async start(place: Place, netns: string | undefined, name: string, ports = usualPorts): Promise<Server> {
+    const argv = [process.execPath, program, name, ports.tcp.join(), ports.udp.join()];
+    const child = spawn('nsenter', place.argv(netns, argv), { stdio: ['pipe', 'pipe', 'inherit'] });
+    const server = new Server(child);
+    const lines = createInterface({ input: child.stdout });
+    await once(lines, 'line');
+    lines.on('line', (line) => {
+      const told = JSON.parse(line) as Told;
+      server.#waiting.get(told.id)?.(told);
+      server.#waiting.delete(told.id);
+    });
+    return server;
+  }
+
+  /** For each question what came back, in order. Questions are asked side by side. */
+  async ask(questions: readonly PartyQuestion[]): Promise<readonly (readonly string[])[]> {
+    const id = this.#next++;
+    const told = new Promise<Told>((resolve) => this.#waiting.set(id, resolve));
+    this.#child.stdin.write(`${JSON.stringify({ id, questions } satisfies Batch)}\n`);
+    return (await told).answers;
+  }
+
+  async end(): Promise<void> {
+    const gone = once(this.#child, 'exit');
+    this.#child.stdin.end();
+    await gone;
+  }
+}
+
+/** See {@link Server.start}. */
+export function serveIn(place: Place, netns: string | undefined, name: string): Promise<Server> {
+  return Server.start(place, netns, name);
 }
 
 /** What came back of `times` questions: `NAME SOURCE`, or the code of a failure (`ECONNREFUSED`, `timeout`). */
@@ -34,8 +69,9 @@ export async function askFrom(
   address: string,
   port: number,
   times = 1,
-): Promise<string[]> {
-  const argv = place.argv(netns, [process.execPath, party, 'ask', protocol, address, String(port), String(times)]);
-  const { stdout } = await promisify(execFile)('nsenter', argv, { timeout: 60_000 });
-  return stdout.trim().split('\n');
+): Promise<readonly string[]> {
+  const client = await Server.start(place, netns, 'client', { tcp: [], udp: [] });
+  const [answers = []] = await client.ask([{ protocol, address, port, times, timeoutMs: 1500 }]);
+  await client.end();
+  return answers;
 }

@@ -1,6 +1,6 @@
 import type { CommandModule } from 'yargs';
 import type { WantedMode } from '../../proxy/back-end.ts';
-import { healthzBindAddress, metricsBindAddress, proxyOptions } from './proxy.ts';
+import { proxyOptions } from './proxy.ts';
 
 export interface AgentArguments {
   readonly kubeconfig: string;
@@ -27,8 +27,6 @@ export interface AgentArguments {
   readonly 'endpoint-drain-ms': number;
   readonly 'proxy-mode': WantedMode;
   readonly 'nodeport-addresses': readonly string[] | undefined;
-  readonly 'proxy-metrics-bind-address': string;
-  readonly 'proxy-healthz-bind-address': string;
   readonly 'pod-manifest-path': string | undefined;
 }
 
@@ -73,8 +71,6 @@ export const agentCommand: CommandModule<object, AgentArguments> = {
         describe: "from the moment a pod leaves its Services until it is told to stop, for other nodes' rules",
       },
       ...proxyOptions,
-      'proxy-metrics-bind-address': { type: 'string', default: metricsBindAddress, describe: '"" for none' },
-      'proxy-healthz-bind-address': { type: 'string', default: healthzBindAddress, describe: '"" for none' },
     }),
   handler: async (argv) => {
     const { runAgent } = await import('../agent.ts');

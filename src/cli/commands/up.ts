@@ -8,15 +8,11 @@ import {
   nodeNames,
   parseConfigFile,
   type Internet,
-  onOff,
-  type OnOff,
   type KubeProxyMode,
   type LabConfig,
 } from '../../lab/index.ts';
 import { adminClient } from '../client.ts';
-import { canBeImage, installDns, spreadDns, waitForDns } from '../addons/dns.ts';
-import { nameOption, openLab, ownProgram } from '../lab-options.ts';
-import type { Exec } from '../../kernel/exec.ts';
+import { nameOption, openLab } from '../lab-options.ts';
 import { checkHost } from '../host-checks.ts';
 import { createStages, seconds, type Stages } from '../stages.ts';
 import { importBusybox } from '../images.ts';
@@ -31,7 +27,6 @@ interface UpArguments {
   readonly 'service-cidr'?: string | undefined;
   readonly 'insecure-registry'?: readonly string[] | undefined;
   readonly internet?: Internet | undefined;
-  readonly dns?: OnOff | undefined;
   readonly 'proxy-mode'?: KubeProxyMode | undefined;
   readonly 'dry-run': boolean;
 }
@@ -70,7 +65,6 @@ export const upCommand: CommandModule<object, UpArguments> = {
         choices: internetChoices,
         describe: 'whether pods and nodes reach the internet through this host (auto: when it has a way there)',
       },
-      dns: { choices: onOff, describe: 'whether the cluster has a DNS (on)' },
       'proxy-mode': {
         choices: kubeProxyModes,
         describe: 'how Services get into the kernel (iptables); running nodes change over without cutting a connection',
@@ -93,44 +87,10 @@ export const upCommand: CommandModule<object, UpArguments> = {
     const { started, config } = result;
     if (result.internetRefusal !== undefined) stages.note(`internet: off, ${result.internetRefusal}`);
     if (await images) stages.mark('busybox image');
-    const failed = new AbortController();
-    const nodesReady = Promise.withResolvers<void>();
-    const dns = startDnsAddon(exec, config, nodesReady.promise, failed.signal);
-    // Told below, once the nodes are there.
-    for (const promise of [dns, nodesReady.promise]) promise.catch(() => undefined);
-    try {
-      await waitUntilReady({ lab, config, client: await adminClient(name), stages, started, since });
-      nodesReady.resolve();
-    } catch (error) {
-      failed.abort();
-      nodesReady.reject(error);
-      throw error;
-    }
-    if (await dns) stages.mark('DNS answers');
+    await waitUntilReady({ lab, config, client: await adminClient(name), stages, started, since });
     printNext(config, started, stages);
   },
 };
-
-/** Makes cluster DNS while the nodes come up, and waits for it. False where the lab has none. */
-async function startDnsAddon(
-  exec: Exec,
-  config: LabConfig,
-  nodesReady: Promise<void>,
-  signal: AbortSignal,
-): Promise<boolean> {
-  const program = ownProgram();
-  if (config.dns === 'off' || config.nodes.length === 0 || !canBeImage(program)) return false;
-  const client = await adminClient(config.name);
-  try {
-    await installDns({ client, exec, program, config }, signal);
-    await waitForDns(client, commandPrefix(), signal);
-    await nodesReady;
-    await spreadDns(client, config);
-    return true;
-  } finally {
-    client.close();
-  }
-}
 
 /** What the file says, and what the flags say on top of it. */
 async function wantedConfig(argv: UpArguments): Promise<Partial<LabConfig>> {
@@ -141,7 +101,6 @@ async function wantedConfig(argv: UpArguments): Promise<Partial<LabConfig>> {
     ...(argv['pod-cidr'] === undefined ? {} : { podCIDR: argv['pod-cidr'] }),
     ...(argv['service-cidr'] === undefined ? {} : { serviceCIDR: argv['service-cidr'] }),
     ...(argv.internet === undefined ? {} : { internet: argv.internet }),
-    ...(argv.dns === undefined ? {} : { dns: argv.dns }),
     ...(argv['proxy-mode'] === undefined ? {} : { kubeProxyMode: argv['proxy-mode'] }),
     ...(argv['insecure-registry'] === undefined ? {} : { insecureRegistries: argv['insecure-registry'] }),
   };
@@ -166,15 +125,10 @@ function withNodes(wanted: Partial<LabConfig>): Partial<LabConfig> {
   return { nodes: nodeNames(defaultNodes), ...wanted };
 }
 
-/** How this command line is called, to be typed as it stands. */
-function commandPrefix(): string {
-  const { SUDO_USER: sudoer, PODWIRE_COMMAND: command = 'podwire' } = process.env;
-  return sudoer === undefined ? command : `sudo ${command}`;
-}
-
 function printNext(config: LabConfig, started: readonly string[], stages: Stages): void {
   const option = config.name === defaultConfig.name ? '' : ` --name ${config.name}`;
-  const podwire = commandPrefix();
+  const { SUDO_USER: sudoer, PODWIRE_COMMAND: command = 'podwire' } = process.env;
+  const podwire = sudoer === undefined ? command : `sudo ${command}`;
   const kubectl = process.env['PODWIRE_OWN_KUBECTL'] === undefined ? 'kubectl' : `${podwire} kubectl${option}`;
   const what = started.length === 0 ? 'was up already' : `is up (${seconds(stages.totalMs)})`;
   console.log(`
