@@ -34,6 +34,8 @@ export interface CommandResult {
   readonly stdout: string;
   readonly stderr: string;
   readonly durationMs: number;
+  /** What it was as a process: by its pid the kernel names who wrote. */
+  readonly pid?: number | undefined;
 }
 
 /** Runs programs. Rejects with a {@link CommandError} on any exit code not in `okExitCodes`, a time-out, or a missing program. */

@@ -5,8 +5,10 @@ export interface Family {
   readonly version: 4 | 6;
   /** The flag of iproute2. */
   readonly ipFlag: '-4' | '-6';
-  readonly save: 'iptables-save' | 'ip6tables-save';
-  readonly restore: 'iptables-restore' | 'ip6tables-restore';
+  /** What the programs of iptables begin with: `iptables-save`, `ip6tables-legacy-restore`. */
+  readonly tool: 'iptables' | 'ip6tables';
+  readonly save: string;
+  readonly restore: string;
   /** Bits of an address. */
   readonly bits: 32 | 128;
   /** All bits of an address, as a mask. */
@@ -21,6 +23,7 @@ export const ipv4: Family = {
   name: 'ipv4',
   version: 4,
   ipFlag: '-4',
+  tool: 'iptables',
   save: 'iptables-save',
   restore: 'iptables-restore',
   bits: 32,
@@ -34,6 +37,7 @@ export const ipv6: Family = {
   name: 'ipv6',
   version: 6,
   ipFlag: '-6',
+  tool: 'ip6tables',
   save: 'ip6tables-save',
   restore: 'ip6tables-restore',
   bits: 128,

@@ -82,8 +82,17 @@ export async function restoreRules(exec: Exec, family: Family, input: string): P
   await exec.run({ argv: [family.restore, '--noflush', '-w', '10'], stdin: input, timeoutMs: 120_000 });
 }
 
-/** Which back end the tools speak to. */
-export async function iptablesBackend(exec: Exec, family: Family): Promise<'nf_tables' | 'legacy'> {
+/** Two implementations of iptables, each with tables of its own that the other does not show. */
+export type IptablesVariant = 'nf_tables' | 'legacy';
+
+/** To which of them the tools speak. */
+export async function iptablesBackend(exec: Exec, family: Family): Promise<IptablesVariant> {
   const { stdout } = await exec.run({ argv: [family.restore, '--version'] });
   return stdout.includes('nf_tables') ? 'nf_tables' : 'legacy';
+}
+
+/** The family with the tools of one variant, whichever the plain names stand for. They may not be installed. */
+export function inVariant(family: Family, variant: IptablesVariant): Family {
+  const name = `${family.tool}-${variant === 'legacy' ? 'legacy' : 'nft'}`;
+  return { ...family, save: `${name}-save`, restore: `${name}-restore` };
 }

@@ -190,7 +190,8 @@ class Run {
       durationMs: performance.now() - this.#started,
     };
     const { exitCode } = end;
-    if (exitCode !== undefined && (this.#command.okExitCodes ?? [0]).includes(exitCode)) return { exitCode, ...facts };
+    if (exitCode !== undefined && (this.#command.okExitCodes ?? [0]).includes(exitCode))
+      return { exitCode, ...facts, pid: this.#child.pid };
     return new CommandError({
       argv: this.#command.argv,
       exitCode,

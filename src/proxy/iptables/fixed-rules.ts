@@ -3,6 +3,7 @@ import { comment } from '../../kernel/iptables.ts';
 import type { DesiredChain, Hook } from '../../kernel/plan-iptables.ts';
 import { chains, masqueradeMark } from './names.ts';
 import { unmark } from './rule-text.ts';
+import type { RuleSettings } from './settings.ts';
 
 export const postroutingChain: DesiredChain = {
   rules: [
@@ -14,13 +15,19 @@ export const postroutingChain: DesiredChain = {
   about: 'masquerades what is marked',
 };
 
-export const forwardChain: DesiredChain = {
-  rules: [
-    `${comment('podwire: Service traffic from outside')} -m mark --mark ${masqueradeMark} -j ACCEPT`,
-    `${comment('podwire: and its answers')} -m conntrack --ctstate RELATED,ESTABLISHED -m conntrack --ctstate DNAT -j ACCEPT`,
-  ],
-  about: 'lets Service traffic pass where the host forwards nothing by itself',
-};
+/** Also guards clients from answers of pods that conntrack does not know; the rule's counter tells how many. */
+export function forwardChain({ clusterCIDR, dropsInvalid = true }: RuleSettings): DesiredChain {
+  const fromPods = clusterCIDR === undefined ? '' : `-s ${clusterCIDR} `;
+  const invalid = `${fromPods}-p tcp ${comment('podwire: would reach the client untranslated')} -m conntrack --ctstate INVALID -j DROP`;
+  return {
+    rules: [
+      ...(dropsInvalid ? [invalid] : []),
+      `${comment('podwire: Service traffic from outside')} -m mark --mark ${masqueradeMark} -j ACCEPT`,
+      `${comment('podwire: and its answers')} -m conntrack --ctstate RELATED,ESTABLISHED -m conntrack --ctstate DNAT -j ACCEPT`,
+    ],
+    about: 'lets Service traffic pass where the host forwards nothing by itself',
+  };
+}
 
 const services = `${comment('podwire: Services')} -j ${chains.services}`;
 const refuse = `${comment('podwire: Services without endpoints')} -m conntrack --ctstate NEW -j ${chains.refuse}`;

@@ -34,7 +34,7 @@ test('no Services: the chains that are always there', () => {
   assert.equal(rulesIn(nothing), 4 + 3);
   const filter = chainsIn('filter', []);
   assert.deepEqual([...filter.keys()].sort(), ['PW-FORWARD', 'PW-REFUSE', 'PW-REFUSE-PORTS']);
-  assert.equal(rulesIn(filter), 2 + 1);
+  assert.equal(rulesIn(filter), 3 + 1);
 });
 
 for (const [services, endpoints] of [

@@ -29,12 +29,13 @@ class Keeper implements RuleKeeper {
   readonly #placed = new Map<string, readonly ServicePort[]>();
   readonly #chains = {
     nat: new Map<string, DesiredChain>([[chains.postrouting, postroutingChain]]),
-    filter: new Map<string, DesiredChain>([[chains.forward, forwardChain]]),
+    filter: new Map<string, DesiredChain>(),
   };
   #changed = { nat: new Set<string>(), filter: new Set<string>() };
 
   constructor(settings: RuleSettings) {
     this.#settings = settings;
+    this.#chains.filter.set(chains.forward, forwardChain(settings));
     this.#trees = createTrees(settings);
     this.#localPods = new LocalPods(settings, this.#trees.hairpin);
     this.desired = { chains: new Map(Object.entries(this.#chains) as [TableName, Map<string, DesiredChain>][]), hooks };
