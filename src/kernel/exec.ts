@@ -2,6 +2,7 @@
  * The one door to other programs. Everything above `kernel` takes an {@link Exec} as an argument, so that its
  * tests put a fake there and need no root.
  */
+import type { RunningProcess, StartOptions } from './start-process.ts';
 
 /** A program to run once. No shell is ever involved. */
 export interface Command {
@@ -41,6 +42,8 @@ export interface CommandResult {
 /** Runs programs. Rejects with a {@link CommandError} on any exit code not in `okExitCodes`, a time-out, or a missing program. */
 export interface Exec {
   run(command: Command): Promise<CommandResult>;
+  /** Starts a program that one goes on talking to, where `run` runs its programs. Missing: as a child of this very process (`startProcess`). */
+  start?(options: StartOptions): Promise<RunningProcess>;
 }
 
 /** Why a program did not do what was asked: carries the command, its exit, stderr, duration, and a boolean per cause. */
