@@ -9,6 +9,7 @@ import type { EventRecorder } from '../../src/api/event-recorder.ts';
 import { keyOf, type Change, type Informer, type InformerFactory } from '../../src/api/informer.ts';
 import type { Command, CommandResult, Exec } from '../../src/kernel/exec.ts';
 import { createDirectExec } from '../../src/kernel/run-process.ts';
+import { startProcess, type RunningProcess, type StartOptions } from '../../src/kernel/start-process.ts';
 
 const direct = createDirectExec();
 
@@ -34,6 +35,11 @@ export class PlaceExec implements Exec {
     const [program, ...args] = argv;
     const called = [this.programs.get(program) ?? program, ...args];
     return direct.run({ ...rest, argv: ['nsenter', ...this.#enter, '--', ...inner, ...called] });
+  }
+
+  start(options: StartOptions): Promise<RunningProcess> {
+    this.commands.push(options.argv.join(' '));
+    return startProcess({ ...options, argv: ['nsenter', ...this.#enter, '--', ...options.argv] });
   }
 
   /** Words split at spaces; the output comes back. */

@@ -1,0 +1,59 @@
+/** Chains and sets as text in the very form that nft prints, so that what is read back compares equal. */
+import type { TableName } from '../../kernel/nft.ts';
+import { comment } from './names.ts';
+
+export interface SetText {
+  readonly kind: 'set' | 'map';
+  readonly name: string;
+  /** Type, size, flags, timeout, comment: in this order. */
+  readonly head: readonly string[];
+}
+
+export interface ChainText {
+  readonly name: string;
+  /** Comment, hook of a base chain, rules. */
+  readonly lines: readonly string[];
+}
+
+/** A chain whose rules all say the same, what they are for. */
+export function chain(name: string, about: string, rules: readonly string[], hook?: string): ChainText {
+  const said = comment(about);
+  return { name, lines: [said, ...(hook === undefined ? [] : [hook]), ...rules.map((rule) => `${rule} ${said}`)] };
+}
+
+const isHook = (line: string): boolean => line.startsWith('type ');
+export const hookOf = ({ lines }: ChainText): string | undefined => lines.find(isHook);
+export const rulesOf = ({ lines }: ChainText): readonly string[] =>
+  lines.filter((line) => !isHook(line) && !line.startsWith('comment "'));
+
+const place = ({ family, name }: TableName): string => `${family} ${name}`;
+
+export function addSet(table: TableName, { kind, name, head }: SetText): string {
+  return `add ${kind} ${place(table)} ${name} { ${head.join('; ')}; }`;
+}
+
+/** Makes a chain, empty as yet: others may lead to it before its rules are there. */
+export function addChain(table: TableName, { name, lines }: ChainText): string {
+  const head = lines
+    .filter((line) => isHook(line) || line.startsWith('comment "'))
+    .map((line) => line.replace(/;$/, ''));
+  return `add chain ${place(table)} ${name} { ${head.toReversed().join('; ')}; }`;
+}
+
+export function addRules(table: TableName, one: ChainText): readonly string[] {
+  return rulesOf(one).map((rule) => `add rule ${place(table)} ${one.name} ${rule}`);
+}
+
+export const flushChain = (table: TableName, name: string): string => `flush chain ${place(table)} ${name}`;
+export const deleteChain = (table: TableName, name: string): string => `delete chain ${place(table)} ${name}`;
+export const deleteSet = (table: TableName, name: string): string => `delete set ${place(table)} ${name}`;
+
+/** Elements of one set in one command each `chunk`: a line has no limit, a reader has. */
+export function elementCommands(
+  table: TableName,
+  verb: 'add' | 'delete',
+  set: string,
+  elements: readonly string[],
+): readonly string[] {
+  return elements.length === 0 ? [] : [`${verb} element ${place(table)} ${set} { ${elements.join(', ')} }`];
+}

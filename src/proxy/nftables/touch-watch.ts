@@ -1,0 +1,70 @@
+/** Whether somebody else touched the table: told by the kernel's notices, which carry who wrote. */
+import type { Logger } from '../../api/logger.ts';
+import type { Exec } from '../../kernel/exec.ts';
+import { watchNft } from '../../kernel/nft-events.ts';
+import type { TableName } from '../../kernel/nft.ts';
+
+export interface TouchWatchOptions {
+  readonly exec: Exec;
+  readonly table: TableName;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+  /** Whether it was us. */
+  wrote(port: number): boolean;
+}
+
+export interface TouchWatch {
+  start(onTouched: () => void): void;
+  /** Notices are listened to, and none was of somebody else since `clear`. */
+  isQuiet(): boolean;
+  clear(): void;
+}
+
+/** A flush sends a notice for each chain and map: they are taken together. */
+const gatherMs = 20;
+/** The kernel lost notices, or socat was ended: it is started again. */
+const restartAfterMs = 500;
+
+/** Nobody listens before `start`. */
+export function createTouchWatch(options: TouchWatchOptions): TouchWatch {
+  const { exec, table, logger, signal } = options;
+  let isListening = false;
+  let isTouched = false;
+  let timer: NodeJS.Timeout | undefined;
+  let onTouched = (): void => undefined;
+  const touch = (): void => {
+    isTouched = true;
+    timer ??= setTimeout(() => {
+      timer = undefined;
+      if (!signal.aborted) onTouched();
+    }, gatherMs).unref();
+  };
+  const listen = async (): Promise<void> => {
+    const child = await watchNft({
+      exec,
+      table,
+      signal,
+      onNotice: ({ port }) => (options.wrote(port) ? undefined : touch()),
+      onLost: (reason) => {
+        isListening = false;
+        logger.warn('notices about nftables may have been missed, the table will be read', { reason });
+        setTimeout(() => void listen(), restartAfterMs).unref();
+      },
+    });
+    if (child === undefined)
+      return logger.warn('nobody tells when others change nftables: install socat, until then an audit finds it', {});
+    isListening = true;
+    // What was changed before somebody listened is found by reading.
+    touch();
+  };
+  return {
+    start: (callback) => {
+      onTouched = callback;
+      if (!signal.aborted) void listen();
+    },
+    isQuiet: () => isListening && !isTouched,
+    clear: () => {
+      isTouched = false;
+    },
+  };
+}
