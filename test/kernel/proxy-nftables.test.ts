@@ -75,8 +75,8 @@ const counting: Exec = {
 /** A back end with its table: `set` changes one Service and says what was written. */
 function start(): {
   readonly backEnd: BackEnd;
-  set(...ports: readonly ServicePort[]): Promise<string>;
-  load(): Promise<string>;
+  readonly set: (...ports: readonly ServicePort[]) => Promise<string>;
+  readonly load: () => Promise<string>;
 } {
   const table = new Map<string, readonly ServicePort[]>();
   const settings = { nodeName: 'node-a', clusterCIDR: '10.77.0.0/16', nodePortAddresses: undefined };
