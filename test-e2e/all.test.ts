@@ -12,6 +12,8 @@ import { interferenceStories } from './stories/interference.ts';
 import { kubectlStories } from './stories/kubectl.ts';
 import { leftoverStories } from './stories/leftovers.ts';
 import { lifeStories } from './stories/lives.ts';
+import { loadBalancerStories } from './stories/load-balancer.ts';
+import { nameStories } from './stories/names.ts';
 import { outsideStories } from './stories/outside.ts';
 import { packetStories } from './stories/packets.ts';
 import { rollingStories } from './stories/rolling.ts';
@@ -50,7 +52,9 @@ describe('a lab of three nodes', { concurrency: 1 }, () => {
 
   packetStories(lab);
   outsideStories(lab);
+  loadBalancerStories(lab);
   udpStories(lab);
+  nameStories(lab);
   tokenStories(lab);
   kubectlStories(lab);
   streamStories(lab);

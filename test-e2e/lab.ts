@@ -106,6 +106,11 @@ export class Lab {
     return run([join(ROOT, 'scripts/podwire'), 'node', 'exec', '--name', this.name, node, '--', ...argv], options);
   }
 
+  /** `podwire node start|stop MACHINE` */
+  async machine(verb: 'start' | 'stop', machine: string): Promise<Outcome> {
+    return run([join(ROOT, 'scripts/podwire'), 'node', verb, '--name', this.name, machine]);
+  }
+
   /** What the agent of a node (or the control plane) has said. */
   async nodeLogs(machine: string): Promise<Outcome> {
     return run([join(ROOT, 'scripts/podwire'), 'node', 'logs', '--name', this.name, machine]);

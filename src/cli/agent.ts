@@ -8,7 +8,7 @@ import { createInformerFactory } from '../api/shared-informers.ts';
 import type { Exec } from '../kernel/exec.ts';
 import { createRunner } from '../kernel/runner.ts';
 import { startKubelet, type KubeletOptions } from '../kubelet/index.ts';
-import { createNodeNetwork } from '../network/index.ts';
+import { createNodeNetwork, startServiceAddresses } from '../network/index.ts';
 import { createDepartures, startProxy, type ProxyOptions } from '../proxy/index.ts';
 import { readKubeconfigFile } from './kubeconfig-file.ts';
 import { parseNodeLabels, parseTaints } from './node-settings.ts';
@@ -36,14 +36,23 @@ function tlsOf(argv: AgentArguments): { readonly cert: string; readonly key: str
   };
 }
 
-function proxySettings(argv: AgentArguments): Pick<ProxyOptions, 'mode' | 'nodePortAddresses'> {
-  return { mode: argv['proxy-mode'], nodePortAddresses: argv['nodeport-addresses'] };
+function proxySettings(argv: AgentArguments): Partial<ProxyOptions> {
+  return {
+    mode: argv['proxy-mode'],
+    nodePortAddresses: argv['nodeport-addresses'],
+    metricsAddress: argv['proxy-metrics-bind-address'],
+    healthzAddress: argv['proxy-healthz-bind-address'],
+  };
 }
 
 /** The check comes with the first file: it holds the tables of the whole API. */
 function manifestsOf({ 'pod-manifest-path': folder }: AgentArguments): Pick<KubeletOptions, 'manifests'> {
   if (folder === undefined) return {};
   return { manifests: { folder, loadCheck: async () => (await import('./static-pod-check.ts')).staticPodCheck } };
+}
+
+function foldersOf(argv: AgentArguments): Pick<KubeletOptions, 'stateDir' | 'runDir' | 'logDir'> {
+  return { stateDir: argv['state-dir'], runDir: argv['run-dir'], logDir: argv['log-dir'] };
 }
 
 interface Ground {
@@ -62,6 +71,7 @@ async function startNode(argv: AgentArguments, { exec, logger, signal }: Ground)
   const recorder = (component: string) => createEventRecorder(client, { component, host: nodeName, logger });
   const shared = { exec, nodeName, clusterCIDR, informers, logger, signal };
   const network = createNodeNetwork({ ...shared, nodeIP, events: recorder('podwire-network') });
+  startServiceAddresses({ ...shared, nodeIP, events: recorder('podwire-network') });
   const ociRuntime = argv['oci-runtime'] ?? ociRuntimeHere();
   const { runtime, images } = createBuiltinRuntime({
     exec,
@@ -84,15 +94,14 @@ async function startNode(argv: AgentArguments, { exec, logger, signal }: Ground)
     events: recorder('kubelet'),
     nodeName,
     nodeIP,
-    stateDir: argv['state-dir'],
-    runDir: argv['run-dir'],
-    logDir: argv['log-dir'],
+    ...foldersOf(argv),
     port: argv.port,
     tls: tlsOf(argv),
     clusterDomain: argv['cluster-domain'],
     ...(argv['cluster-dns'] === undefined ? {} : { clusterDNS: argv['cluster-dns'] }),
     runtimeVersion: `conmon+${ociRuntime}://${version}`,
     maxPods: argv['max-pods'],
+    nodeLeaseDurationSeconds: argv['node-lease-duration-seconds'],
     nodeLabels: parseNodeLabels(argv['node-labels']),
     registerWithTaints: parseTaints(argv['register-with-taints']),
     ownRules: departures,

@@ -67,6 +67,7 @@ function startClients(argv: ControlPlaneArguments, { file, logger, signal }: Par
   startControllers({
     ...controllers,
     podCIDR: argv['cluster-cidr'],
+    loadBalancerCIDRs: argv['load-balancer-cidr'].split(',').filter((cidr) => cidr !== ''),
     nodeCIDRMaskSize: argv['node-cidr-mask-size'],
     nodeMonitorGracePeriodMs: argv['node-monitor-grace-period'] * 1000,
     rootCA: file('ca.crt'),

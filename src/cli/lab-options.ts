@@ -2,7 +2,7 @@
 import { statSync } from 'node:fs';
 import { createDirectExec } from '../kernel/run-process.ts';
 import type { Exec } from '../kernel/exec.ts';
-import { createLab, defaultConfig, podwireServices, type Lab, type Program } from '../lab/index.ts';
+import { createLab, defaultConfig, podwireServices, type Lab, type LabOptions, type Program } from '../lab/index.ts';
 import { LabError } from '../lab/index.ts';
 
 export const nameOption = {
@@ -25,7 +25,7 @@ export function ownProgram(): Program {
 /** The lab that `--name` names. Throws unless run as root. */
 export function openLab(
   name: string,
-  report?: (stage: string, durationMs: number) => void,
+  hear: Pick<LabOptions, 'report' | 'settle'> = {},
 ): { readonly lab: Lab; readonly exec: Exec } {
   if (process.getuid?.() !== 0)
     throw new LabError('the lab is made of namespaces, mounts and links: run this as root (sudo)');
@@ -36,7 +36,7 @@ export function openLab(
     exec,
     program,
     servicesOf: podwireServices(program),
-    ...(report === undefined ? {} : { report }),
+    ...hear,
   });
   return { lab, exec };
 }

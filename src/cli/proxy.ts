@@ -24,6 +24,8 @@ export async function runProxy(argv: ProxyArguments): Promise<void> {
     clusterCIDR: argv['cluster-cidr'],
     mode: argv['proxy-mode'],
     nodePortAddresses: argv['nodeport-addresses'],
+    metricsAddress: argv['metrics-bind-address'],
+    healthzAddress: argv['healthz-bind-address'],
     informers,
     events: createEventRecorder(client, { component: 'kube-proxy', host: nodeName, logger }),
     logger,

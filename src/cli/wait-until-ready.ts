@@ -7,7 +7,10 @@ import type { Stages } from './stages.ts';
 
 const limitMs = 60_000;
 const limitPerNodeMs = 2_000;
+const waveLimitMs = 20_000;
 const lookMs = 500;
+/** Of more nodes than these, a line for each would be too many. */
+const fewNodes = 8;
 
 export interface ReadyOptions {
   readonly lab: Lab;
@@ -17,6 +20,15 @@ export interface ReadyOptions {
   /** Which machines were started, and when. */
   readonly started: readonly string[];
   readonly since: Date;
+}
+
+/** Waits for a wave of nodes, for a while: what it is in vain for is told at the end of `up`. */
+export async function settleNodes(client: ApiClient, nodes: readonly string[], since: Date): Promise<void> {
+  try {
+    await waitForNodes(client, nodes, { signal: AbortSignal.timeout(waveLimitMs), since, restarted: nodes });
+  } finally {
+    client.close();
+  }
 }
 
 /** Rejects with a LabError that shows the end of a log: of a machine that died, or of a node that does not become Ready. */
@@ -32,13 +44,20 @@ export async function waitUntilReady(options: ReadyOptions): Promise<void> {
   const timer = setInterval(() => void look().catch(() => undefined), lookMs);
   const allMs = limitMs + limitPerNodeMs * config.nodes.length;
   const limit = setTimeout(() => wait.abort(), allMs);
+  let ready = 0;
+  const total = config.nodes.length;
+  const tell = (node: string): void => {
+    ready += 1;
+    if (total <= fewNodes) stages.mark(`${node} Ready`);
+    else if (ready % fewNodes === 0 || ready === total) stages.mark(`${ready} of ${total} nodes Ready`);
+  };
   try {
     const missing = await waitForNodes(client, config.nodes, {
       signal: wait.signal,
       since,
       restarted: started,
       onAnswer: () => stages.mark('API server answers'),
-      onReady: (node) => stages.mark(`${node} Ready`),
+      onReady: tell,
     });
     const blame = dead ?? missing[0];
     if (blame !== undefined)

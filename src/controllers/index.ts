@@ -11,6 +11,7 @@ import { startEndpointsController } from './endpoints/endpoints-controller.ts';
 import { startEndpointSliceMirroringController } from './endpoints/mirroring-controller.ts';
 import { startEndpointSliceController } from './endpoints/slice-controller.ts';
 import { startGarbageCollector } from './garbage/controller.ts';
+import { startLoadBalancerController, type LoadBalancerOptions } from './load-balancer/controller.ts';
 import { startNamespaceController } from './namespace/controller.ts';
 import { startNodeIpamController } from './node/ipam-controller.ts';
 import { startNodeLifecycleController } from './node/lifecycle-controller.ts';
@@ -20,7 +21,7 @@ import { startReplicaSetController } from './replicaset/controller.ts';
 import { startRootCaPublisher } from './root-ca-publisher.ts';
 import { startServiceAccountController } from './service-accounts.ts';
 
-export interface ControllersOptions {
+export interface ControllersOptions extends LoadBalancerOptions {
   readonly client: ApiClient;
   readonly informers: InformerFactory;
   /** Where events go. Left out, each controller speaks under its own component name, as upstream's do. */
@@ -58,6 +59,7 @@ export function startControllers(options: ControllersOptions): void {
   startEndpointSliceController(as('endpoint-slice-controller'));
   startEndpointSliceMirroringController(as('endpoint-slice-mirroring-controller'));
   startEndpointsController(as('endpoint-controller'));
+  if (options.loadBalancerCIDRs.length > 0) startLoadBalancerController(as('service-controller'), options);
   startNamespaceController(as('namespace-controller'));
   startGarbageCollector(as('generic-garbage-collector'));
   startClusterRoleAggregation(as('clusterrole-aggregation-controller'));

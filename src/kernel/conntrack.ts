@@ -1,6 +1,7 @@
 /** The kernel's table of flows, through conntrack(8). */
 import type { Exec } from './exec.ts';
 import { ipv4, type Family } from './family.ts';
+import { readSysctls } from './sysctl.ts';
 
 /** A flow: the packet that opened it, and the packet that is expected back. They differ where NAT stands between. */
 export interface Flow {
@@ -29,6 +30,8 @@ export interface FlowFilter {
   readonly originalDestinationPort?: number;
   readonly replySource?: string;
   readonly replySourcePort?: number;
+  /** TCP only: `SYN_SENT` is a flow that nobody has answered. */
+  readonly state?: 'SYN_SENT';
 }
 
 function sideOf(fields: ReadonlyMap<string, string>): FlowSide {
@@ -57,29 +60,50 @@ export function parseFlow(line: string): Flow | undefined {
   return { protocol, original: sideOf(original), reply: sideOf(reply), unreplied: words.includes('[UNREPLIED]') };
 }
 
-/** The flows of one family (IPv4 unless told), of one protocol, or all. */
-export async function listFlows(
-  exec: Exec,
-  { family, protocol }: { readonly family?: Family; readonly protocol?: string } = {},
-): Promise<readonly Flow[]> {
+/** Which flows to list; every field given must match. */
+export type FlowQuery = Pick<
+  FlowFilter,
+  'family' | 'protocol' | 'originalDestination' | 'originalDestinationPort' | 'state'
+>;
+
+const flags: readonly (readonly [string, Exclude<keyof FlowFilter, 'family'>])[] = [
+  ['-p', 'protocol'],
+  ['--state', 'state'],
+  ['-s', 'originalSource'],
+  ['-d', 'originalDestination'],
+  ['--orig-port-dst', 'originalDestinationPort'],
+  ['-r', 'replySource'],
+  ['--reply-port-src', 'replySourcePort'],
+];
+
+function wordsOf(filter: FlowFilter): string[] {
+  const words = flags.flatMap(([flag, field]) => {
+    const value = filter[field];
+    return value === undefined ? [] : [flag, String(value)];
+  });
+  return ['-f', (filter.family ?? ipv4).name, ...words];
+}
+
+/** The flows of one family (IPv4 unless told) that match; the program reads the whole table, but says only those. */
+export async function listFlows(exec: Exec, query: FlowQuery = {}): Promise<readonly Flow[]> {
   const { stdout } = await exec.run({
-    argv: ['conntrack', '-L', '-f', (family ?? ipv4).name, ...(protocol === undefined ? [] : ['-p', protocol])],
+    argv: ['conntrack', '-L', ...wordsOf(query)],
     maxOutputBytes: 512 * 1024 * 1024,
   });
   return stdout.split('\n').flatMap((line) => parseFlow(line) ?? []);
 }
 
-/** Deletes what matches. Resolves also when nothing did. */
-export async function deleteFlows(exec: Exec, filter: FlowFilter): Promise<void> {
-  const flags: readonly (readonly [string, string | number | undefined])[] = [
-    ['-p', filter.protocol],
-    ['-s', filter.originalSource],
-    ['-d', filter.originalDestination],
-    ['--orig-port-dst', filter.originalDestinationPort],
-    ['-r', filter.replySource],
-    ['--reply-port-src', filter.replySourcePort],
-  ];
-  const words = flags.flatMap(([flag, value]) => (value === undefined ? [] : [flag, String(value)]));
+/** Deletes what matches, and tells how many flows that were; none is no failure. */
+export async function deleteFlows(exec: Exec, filter: FlowFilter): Promise<number> {
   // It exits with 1 when nothing matched.
-  await exec.run({ argv: ['conntrack', '-D', '-f', (filter.family ?? ipv4).name, ...words], okExitCodes: [0, 1] });
+  const { stdout } = await exec.run({ argv: ['conntrack', '-D', ...wordsOf(filter)], okExitCodes: [0, 1] });
+  return stdout.split('\n').filter((line) => parseFlow(line) !== undefined).length;
+}
+
+/** How many flows the namespace has, and how many it may have; undefined where the kernel counts none. */
+export async function flowCount(exec: Exec): Promise<{ readonly count: number; readonly limit: number } | undefined> {
+  const [count, limit] = ['net.netfilter.nf_conntrack_count', 'net.netfilter.nf_conntrack_max'] as const;
+  const values = await readSysctls(exec, [count, limit]);
+  const found = { count: Number(values.get(count)), limit: Number(values.get(limit)) };
+  return Number.isInteger(found.count) && found.limit > 0 ? found : undefined;
 }

@@ -91,9 +91,14 @@ export async function readLinks(exec: Exec, netns?: string): Promise<readonly Li
   return parseList<RawLink>(stdout).map(linkOf);
 }
 
-/** The routes of the main table that carry this `proto` number. */
-export async function readRoutes(exec: Exec, family: Family, protocol: number): Promise<readonly Route[]> {
-  const argv = ['ip', family.ipFlag, '-json', 'route', 'show', 'table', 'main', 'proto', String(protocol)] as const;
+/** The routes of one table that carry this `proto` number. */
+export async function readRoutes(
+  exec: Exec,
+  family: Family,
+  protocol: number,
+  table: 'main' | 'local' = 'main',
+): Promise<readonly Route[]> {
+  const argv = ['ip', family.ipFlag, '-json', 'route', 'show', 'table', table, 'proto', String(protocol)] as const;
   const { stdout } = await exec.run({ argv });
   return parseList<RawRoute>(stdout).map(({ dst, gateway, dev }) => ({
     destination: dst === 'default' || dst.includes('/') ? dst : `${dst}/${family.bits}`,

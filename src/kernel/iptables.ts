@@ -46,6 +46,10 @@ export function sameRule(a: string, b: string): boolean {
 
 /** The chain or verdict that a rule goes to. */
 export function targetOf(rule: string): string | undefined {
+  // Most rules end in `-j TARGET …` without quotes behind it: ten thousands of them are not taken apart.
+  const last = rule.lastIndexOf(' -j ');
+  const tail = last < 0 ? '"' : rule.slice(last + 4);
+  if (!tail.includes('"') && !rule.endsWith('--comment', last)) return tail.split(' ', 1)[0];
   const words = ruleWords(rule);
   const at = words.findIndex((word, index) => (word === '-j' || word === '-g') && words[index - 1] !== '--comment');
   return at < 0 ? undefined : words[at + 1];

@@ -38,6 +38,21 @@ test('two spellings of one rule are the same, two rules are not', () => {
   assert.ok(!sameRule('-m comment --comment abc -j X', '-m comment --comment abd -j X'));
 });
 
+test('the target of a rule is told from words of its comments', () => {
+  const targets = {
+    '-j X': 'X',
+    '-p tcp -j DNAT --to-destination 1.2.3.4:5': 'DNAT',
+    '-m comment --comment "a -j b" -j X': 'X',
+    '-m comment --comment "a -j b"': undefined,
+    '-j X -m comment --comment "a -j b"': 'X',
+    '-j LOG --log-prefix "say -j now "': 'LOG',
+    '-m comment --comment -j -m mark --mark 1': undefined,
+    '-g X': 'X',
+    '-m mark --mark 1': undefined,
+  };
+  for (const [rule, target] of Object.entries(targets)) assert.equal(targetOf(rule), target, rule);
+});
+
 test('a comment cannot break out of its quotes or its line', () => {
   assert.equal(comment('a"\n-j DROP'), '-m comment --comment "a__-j DROP"');
   assert.equal(comment('x'.repeat(400)).length, '-m comment --comment ""'.length + 255);

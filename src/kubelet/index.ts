@@ -49,6 +49,8 @@ export interface KubeletOptions {
   /** e.g. `conmon+crun://1.8.1` */
   readonly runtimeVersion?: string;
   readonly maxPods?: number;
+  /** The node gives a sign of life four times in it. */
+  readonly nodeLeaseDurationSeconds: number;
   /** What a new Node is registered with. */
   readonly nodeLabels?: NodeIdentity['labels'];
   readonly registerWithTaints?: NodeIdentity['taints'];
@@ -178,7 +180,14 @@ export async function startKubelet(options: KubeletOptions): Promise<void> {
     signal,
   });
   registered.resolve(node);
-  keepNodeLease({ client, nodeName, nodeUid: node.metadata.uid, logger, signal });
+  keepNodeLease({
+    client,
+    nodeName,
+    nodeUid: node.metadata.uid,
+    durationSeconds: options.nodeLeaseDurationSeconds,
+    logger,
+    signal,
+  });
   // A container's environment names the Services there are.
   await Promise.race([
     options.informers.informer(services).synced,

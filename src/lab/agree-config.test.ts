@@ -18,6 +18,7 @@ test('nodes are added, each with what it is registered with', () => {
 
 for (const [what, wanted, message] of [
   ['another range', { serviceCIDR: '10.99.0.0/16' }, /has serviceCIDR 10\.46\.0\.0\/16: podwire down first/],
+  ['another grace period', { nodeMonitorGraceSeconds: 8 }, /takes a node for dead after 40s: podwire down first/],
   ['less nodes', { nodes: [] }, /podwire node rm node1 --name podwire/],
   ['other labels', { nodeSettings: { node1: { labels: { disk: 'hdd' } } } }, /node1 of lab podwire .*kubectl label/],
   ['no labels', { nodeSettings: {} }, /node1 of lab podwire/],

@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Exec } from '../kernel/exec.ts';
 import { rangesInUse, routesOfHost } from '../kernel/preflight.ts';
-import { checkConfig, LabError, rangeOf, type LabConfig } from './config.ts';
+import { checkConfig, defaultNodeMonitorGraceSeconds, LabError, rangeOf, type LabConfig } from './config.ts';
 import { labNames, readLabFile, type LabFile } from './lab-file.ts';
 import { kernelNames } from './places.ts';
 import { chooseRanges, type Taken } from './ranges.ts';
@@ -20,6 +20,18 @@ export async function agreeConfig(
   return checkConfig({ nodes: [], ...wanted, ...ranges, name });
 }
 
+/** What is set once, when a lab is made. */
+function refuseOtherSettings(config: LabConfig, wanted: Partial<LabConfig>): void {
+  const { name } = config;
+  const { nodeMonitorGraceSeconds: grace = defaultNodeMonitorGraceSeconds } = config;
+  if ((wanted.nodeMonitorGraceSeconds ?? grace) !== grace)
+    throw new LabError(
+      `lab ${name} takes a node for dead after ${grace}s: podwire down first, then up with ${wanted.nodeMonitorGraceSeconds}s`,
+    );
+  if (wanted.dns !== undefined && wanted.dns !== (config.dns ?? 'on'))
+    throw new LabError(`lab ${name} has dns ${config.dns ?? 'on'}: podwire down first, then up with dns ${wanted.dns}`);
+}
+
 /** What exists wins: a person may only add nodes to it. Throws a LabError that says how to get what was asked for. */
 export function mergeConfig(config: LabConfig, wanted: Partial<LabConfig>): LabConfig {
   const { name } = config;
@@ -28,6 +40,7 @@ export function mergeConfig(config: LabConfig, wanted: Partial<LabConfig>): LabC
       throw new LabError(
         `lab ${name} has ${field} ${config[field]}: podwire down first, then up with ${wanted[field]}`,
       );
+  refuseOtherSettings(config, wanted);
   const nodes = wanted.nodes ?? config.nodes;
   const dropped = config.nodes.filter((node) => !nodes.includes(node));
   if (dropped.length > 0)

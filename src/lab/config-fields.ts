@@ -1,5 +1,15 @@
 /** Every field of a lab's config file, in one table: `docs/lab.md` tells the same for people, and a test compares the two. */
-import { checkLabName, checkRegistry, internetChoices, kubeProxyModes, LabError, maxNodes, rangeOf } from './config.ts';
+import {
+  checkLabName,
+  checkRegistry,
+  graceSecondsRange,
+  internetChoices,
+  kubeProxyModes,
+  LabError,
+  maxNodes,
+  onOff,
+  rangeOf,
+} from './config.ts';
 import { checkNodeLabel, labelKeyProblem, labelValueProblem } from './node-labels.ts';
 
 /** `check` gives what is wrong, or undefined. */
@@ -52,6 +62,8 @@ export const fileFields: Field = {
       },
     },
     internet: oneOf(...internetChoices),
+    nodeMonitorGracePeriodSeconds: { type: 'integer', ...graceSecondsRange },
+    dns: oneOf(...onOff),
     insecureRegistries: { type: 'list', of: { type: 'text', check: refusal(checkRegistry) } },
   },
 };

@@ -25,6 +25,7 @@ test('a file that says everything', () => {
     '  podSubnet: 10.61.0.0/16',
     '  serviceSubnet: 10.62.0.0/16',
     '  kubeProxyMode: nftables',
+    'nodeMonitorGracePeriodSeconds: 8',
     'insecureRegistries: ["registry.test:5000"]',
   );
   const ssd = { labels: { disk: 'ssd', 'example.com/rack': '7' } };
@@ -45,6 +46,7 @@ test('a file that says everything', () => {
     podCIDR: '10.61.0.0/16',
     serviceCIDR: '10.62.0.0/16',
     kubeProxyMode: 'nftables',
+    nodeMonitorGraceSeconds: 8,
     insecureRegistries: ['registry.test:5000'],
   });
 });

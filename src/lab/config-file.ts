@@ -2,7 +2,14 @@
 import { isMap, isScalar, isSeq, LineCounter, parseDocument, type Node, type ParsedNode } from 'yaml';
 import type { Taint } from '../api/types.gen.ts';
 import { fileFields, type Field } from './config-fields.ts';
-import { LabError, type Internet, type KubeProxyMode, type LabConfig, type NodeSettings } from './config.ts';
+import {
+  LabError,
+  type Internet,
+  type KubeProxyMode,
+  type LabConfig,
+  type NodeSettings,
+  type OnOff,
+} from './config.ts';
 
 /** What checkValue has made sure of. */
 interface LabFileShape {
@@ -20,6 +27,8 @@ interface LabFileShape {
     readonly kubeProxyMode?: KubeProxyMode;
   };
   readonly internet?: Internet;
+  readonly nodeMonitorGracePeriodSeconds?: number;
+  readonly dns?: OnOff;
   readonly insecureRegistries?: readonly string[];
 }
 
@@ -112,7 +121,7 @@ function checkRoles(contents: ParsedNode | null, report: Report): void {
   });
 }
 
-function configOf({ name, nodes, networking = {}, internet, insecureRegistries }: LabFileShape): Partial<LabConfig> {
+function configOf({ name, nodes, networking = {}, ...rest }: LabFileShape): Partial<LabConfig> {
   const workers = nodes?.filter(({ role }) => role !== 'control-plane');
   const settings = workers?.flatMap(({ count = 1, labels, taints }) =>
     Array.from({ length: count }, (): NodeSettings => ({
@@ -121,6 +130,7 @@ function configOf({ name, nodes, networking = {}, internet, insecureRegistries }
     })),
   );
   const { nodeSubnet, podSubnet, serviceSubnet, kubeProxyMode } = networking;
+  const { internet, dns, insecureRegistries, nodeMonitorGracePeriodSeconds: nodeMonitorGraceSeconds } = rest;
   return {
     ...(name === undefined ? {} : { name }),
     ...(settings === undefined ? {} : nodesOf(settings)),
@@ -129,6 +139,8 @@ function configOf({ name, nodes, networking = {}, internet, insecureRegistries }
     ...(serviceSubnet === undefined ? {} : { serviceCIDR: serviceSubnet }),
     ...(kubeProxyMode === undefined ? {} : { kubeProxyMode }),
     ...(internet === undefined ? {} : { internet }),
+    ...(nodeMonitorGraceSeconds === undefined ? {} : { nodeMonitorGraceSeconds }),
+    ...(dns === undefined ? {} : { dns }),
     ...(insecureRegistries === undefined ? {} : { insecureRegistries }),
   };
 }

@@ -4,11 +4,12 @@ import {
   checkConfig,
   defaultConfig,
   LabError,
+  loadBalancerCIDR,
   machinesOf,
   nextNode,
   nodeNames,
-  withoutNode,
   type LabConfig,
+  withoutNode,
 } from './config.ts';
 import { quote, withInput } from './shell.ts';
 
@@ -52,6 +53,22 @@ for (const count of [0, -1, 1.5, Number.NaN, 201, 1e10])
       (error) => error instanceof LabError && error.message.startsWith('--nodes'),
     );
   });
+
+for (const [nodeCIDR, range] of [
+  ['10.44.0.0/24', '10.44.0.224/27'],
+  ['10.44.0.0/16', '10.44.224.0/19'],
+  ['10.44.0.0/28', '10.44.0.14/31'],
+] as const)
+  test(`balancers of ${nodeCIDR} have ${range}`, () => {
+    assert.equal(loadBalancerCIDR({ nodeCIDR }), range);
+  });
+
+test('no machine has an address of the balancers', () => {
+  const nodes = Array.from({ length: 46 }, (_, index) => `node${index + 1}`);
+  const nodeCIDR = '10.44.0.0/26';
+  assert.equal(checkConfig(config({ nodeCIDR, nodes: nodes.slice(0, 45) })).nodes.length, 45);
+  assert.throws(() => checkConfig(config({ nodeCIDR, nodes })), /10\.44\.0\.0\/26 has no room for 46 nodes/);
+});
 
 test('what a node was registered with goes with the node', () => {
   const nodeSettings = { node1: { labels: { a: 'b' } }, node2: { labels: { c: 'd' } } };

@@ -1,5 +1,5 @@
 /** What a lab is, as data: its name, its machines, its addresses. */
-import { nthAddress, overlaps, parseCIDR, type Cidr } from '../api/addresses.ts';
+import { contains, formatCIDR, nthAddress, nthSubnet, overlaps, parseCIDR, type Cidr } from '../api/addresses.ts';
 import type { Taint } from '../api/types.gen.ts';
 
 /** What a Node is registered with. */
@@ -23,12 +23,19 @@ export interface LabConfig {
   readonly insecureRegistries?: readonly string[];
   /** Whether machines and pods reach the internet through the host; `auto`, the default: when the host has a way there. */
   readonly internet?: Internet;
+  /** Whether the cluster has a DNS of its own; on when left out. */
+  readonly dns?: OnOff;
   /** How Services get into the kernels of the nodes; iptables when left out. */
   readonly kubeProxyMode?: KubeProxyMode;
+  /** A node that gives no sign of life for so long is NotReady; 40 s when left out. */
+  readonly nodeMonitorGraceSeconds?: number;
 }
 
 export type KubeProxyMode = (typeof kubeProxyModes)[number];
 export const kubeProxyModes = ['iptables', 'nftables', 'userspace', 'auto'] as const;
+
+export type OnOff = (typeof onOff)[number];
+export const onOff = ['on', 'off'] as const;
 
 export type Internet = (typeof internetChoices)[number];
 export const internetChoices = ['auto', 'on', 'off'] as const;
@@ -54,6 +61,10 @@ export const apiPort = 6443;
 export const kubeletPort = 10250;
 export const clusterDomain = 'cluster.local';
 
+/** Kubernetes' own default was this for years; nodes give a sign of life each quarter of it. */
+export const defaultNodeMonitorGraceSeconds = 40;
+export const graceSecondsRange = { min: 4, max: 3600 } as const;
+
 /** Nodes of one lab at most. */
 export const maxNodes = 200;
 const outsidePlace = 3;
@@ -65,6 +76,11 @@ export const defaultConfig = {
   podCIDR: '10.45.0.0/16',
   serviceCIDR: '10.46.0.0/16',
 } as const;
+
+/** Where the Service of the cluster's DNS is: the 10th address, as other clusters have it. */
+export function dnsAddress({ serviceCIDR }: LabConfig): string {
+  return nthAddress(parseCIDR(serviceCIDR), 10);
+}
 
 /** `node1` … `nodeN`. Throws a LabError for what is no number of nodes. */
 export function nodeNames(count: number): string[] {
@@ -83,8 +99,15 @@ export function checkConfig(config: LabConfig): LabConfig {
     for (const b of ranges.slice(index + 1))
       if (overlaps(a.cidr, b.cidr)) throw new LabError(`${a.text} and ${b.text} overlap: choose ranges apart`);
   config.insecureRegistries?.forEach(checkRegistry);
+  checkGrace(config.nodeMonitorGraceSeconds);
   machinesOf(config);
   return config;
+}
+
+function checkGrace(seconds: number | undefined): void {
+  const { min, max } = graceSecondsRange;
+  if (seconds !== undefined && !(Number.isInteger(seconds) && seconds >= min && seconds <= max))
+    throw new LabError(`--node-monitor-grace-period ${seconds}s: whole seconds from ${min}s to ${max}s`);
 }
 
 /** Throws a LabError for what is no registry. */
@@ -122,10 +145,12 @@ export function nodeNumber(name: string): number {
 export function machinesOf(config: LabConfig): Machine[] {
   const address = (n: number): string => {
     try {
-      return nthAddress(parseCIDR(config.nodeCIDR), n);
+      const found = nthAddress(parseCIDR(config.nodeCIDR), n);
+      if (!contains(parseCIDR(loadBalancerCIDR(config)), found)) return found;
     } catch {
-      throw new LabError(`${config.nodeCIDR} has no room for ${config.nodes.length} nodes: choose a larger range`);
+      // Told below.
     }
+    throw new LabError(`${config.nodeCIDR} has no room for ${config.nodes.length} nodes: choose a larger range`);
   };
   return [
     { name: controlPlaneName, role: 'control-plane', address: address(2) },
@@ -161,6 +186,13 @@ export function routerAddress(config: LabConfig): string {
 /** `10.44.0.1/24`: an address with the switch's prefix length. */
 export function withPrefix(config: LabConfig, address: string): string {
   return `${address}/${parseCIDR(config.nodeCIDR).prefixLength}`;
+}
+
+/** The last eighth of the switch's range: addresses for Services of type LoadBalancer. No machine has one of them. */
+export function loadBalancerCIDR({ nodeCIDR }: Pick<LabConfig, 'nodeCIDR'>): string {
+  const { prefixLength } = parseCIDR(nodeCIDR);
+  const bits = Math.min(3, 32 - prefixLength);
+  return formatCIDR(nthSubnet(parseCIDR(nodeCIDR), prefixLength + bits, 2 ** bits - 1));
 }
 
 /** The ClusterIP of the kubernetes Service. */

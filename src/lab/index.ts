@@ -1,9 +1,13 @@
 /** A lab: a whole cluster on one machine, its nodes made of namespaces. */
 export {
   checkLabName,
+  clusterDomain,
   defaultConfig,
+  dnsAddress,
   internetChoices,
+  onOff,
   kubeProxyModes,
+  defaultNodeMonitorGraceSeconds,
   LabError,
   machineNamed,
   nodeNames,
@@ -11,9 +15,10 @@ export {
   type Internet,
   type KubeProxyMode,
   type LabConfig,
+  type OnOff,
 } from './config.ts';
 export { parseConfigFile } from './config-file.ts';
-export { createLab, type Lab, type MachineStatus } from './lab.ts';
+export { createLab, type Lab, type LabOptions, type MachineStatus } from './lab.ts';
 export { labNames, readLabFile, requireLabFile } from './lab-file.ts';
 export { imageFolder, labPlaces, machinePlaces } from './places.ts';
 export { waitForNodes } from './ready.ts';

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { readFile, rm, rmdir } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
 import type { Exec } from '../kernel/exec.ts';
 import { agreeConfig } from './agree-config.ts';
@@ -28,11 +29,15 @@ import {
   planRenewal,
   planUp,
   renderPlan,
+  wavesOf,
   type LabPlan,
 } from './plan.ts';
 import { nodesOfOtherMode } from './proxy-mode.ts';
 import type { HostFacts } from './scripts.ts';
 import type { Program, ServicesOf } from './services.ts';
+
+/** An agent that starts has a core busy for half a second; many at once would all be slow, and the API server's callers give up. */
+const waveSize = Math.max(4, 4 * availableParallelism());
 
 export interface LabOptions {
   readonly name: string;
@@ -41,6 +46,8 @@ export interface LabOptions {
   readonly servicesOf: ServicesOf;
   /** Told after each stage of work. */
   report?(stage: string, durationMs: number): void;
+  /** Waits until nodes that were started have little to do any more; the next wave of them comes then, also when it rejects. */
+  settle?(nodes: readonly string[]): Promise<void>;
 }
 
 export interface MachineStatus extends Machine {
@@ -203,7 +210,12 @@ class NamespaceLab implements Lab {
       await this.#write(file, config, host);
       // In a lab that is stopped it starts with the others.
       const hasInternet = internetRefusal(config, host) === undefined;
-      return this.#start(observed.switch === 'whole' ? planUp(config, observed, hasInternet) : [], config, host, exec);
+      return this.#start(
+        observed.switch === 'whole' ? planUp(config, observed, hasInternet, waveSize) : [],
+        config,
+        host,
+        exec,
+      );
     });
   }
 
@@ -257,7 +269,7 @@ class NamespaceLab implements Lab {
   }
 
   async #planUp(config: LabConfig, observed: ObservedLab, host: HostFacts): Promise<LabPlan> {
-    const plan = planUp(config, observed, internetRefusal(config, host) === undefined);
+    const plan = planUp(config, observed, internetRefusal(config, host) === undefined, waveSize);
     const stays = observed.switch === 'whole' ? await nodesOfOtherMode(config, observed, host) : [];
     return [...plan, ...planRenewal(config, stays)];
   }
@@ -266,7 +278,14 @@ class NamespaceLab implements Lab {
     const started = plan.flatMap((step) =>
       step.kind === 'start-machines' ? step.machines.map(({ name }) => name) : [],
     );
-    if (plan.length > 0) await this.#stage('switch and machines', () => applyPlan(plan, config, host, exec));
+    let running: string[] = [];
+    for (const wave of wavesOf(plan)) {
+      if (running.length > 0) await this.#options.settle?.(running).catch(() => undefined);
+      const machines = wave.flatMap((step) => (step.kind === 'start-machines' ? step.machines : []));
+      const what = running.length === 0 ? 'switch and machines' : `${machines.length} more machines`;
+      await this.#stage(what, () => applyPlan(wave, config, host, exec));
+      running = machines.filter(({ role }) => role === 'node').map(({ name }) => name);
+    }
     return { config, started, internetRefusal: internetRefusal(config, host) };
   }
 

@@ -11,6 +11,7 @@ import {
   planRenewal,
   planUp,
   renderPlan,
+  wavesOf,
   type LabPlan,
 } from './plan.ts';
 import { machineNamed } from './config.ts';
@@ -56,7 +57,7 @@ function matchesGolden(name: string, text: string): void {
 }
 
 test('a dry run of a new lab of two nodes is this script', () => {
-  matchesGolden('up.sh', renderPlan(planUp(config, observed('absent'), true), config, host));
+  matchesGolden('up.sh', renderPlan(planUp(config, observed('absent'), true, 8), config, host));
 });
 
 test('a dry run of down is this script', () => {
@@ -77,19 +78,19 @@ test('only in a large lab the machines know each other without asking', () => {
 });
 
 test('a lab that stands needs nothing', () => {
-  assert.deepEqual(planUp(config, observed('whole', running), true), []);
+  assert.deepEqual(planUp(config, observed('whole', running), true, 8), []);
   assert.deepEqual(planRemoval(observed('absent'), true), []);
 });
 
 test('a dead machine is cleared away and started, the others are left alone', () => {
-  assert.deepEqual(told(planUp(config, observed('whole', { ...running, node2: 'dead' }), true)), [
+  assert.deepEqual(told(planUp(config, observed('whole', { ...running, node2: 'dead' }), true, 8)), [
     'clear-machine node2: what a dead machine left',
     'start-machines node2: not running',
   ]);
 });
 
 test('without its switch no machine can go on: all are ended and started anew', () => {
-  assert.deepEqual(told(planUp(config, observed('partial', { 'control-plane': 'running', node1: 'dead' }), true)), [
+  assert.deepEqual(told(planUp(config, observed('partial', { 'control-plane': 'running', node1: 'dead' }), true, 8)), [
     'end-machine control-plane: its switch is gone',
     'clear-machine control-plane: what a dead machine left',
     'clear-machine node1: what a dead machine left',
@@ -103,7 +104,7 @@ test('without its switch no machine can go on: all are ended and started anew', 
 
 test('what lives on without its supervisor is ended and started anew', () => {
   const headless = observed('whole', { ...running, node2: 'headless', 'image-door': 'headless' });
-  assert.deepEqual(told(planUp(config, headless, true)), [
+  assert.deepEqual(told(planUp(config, headless, true, 8)), [
     'end-machine image-door: its supervisor is gone',
     'end-machine node2: its supervisor is gone',
     'clear-machine node2: what a dead machine left',
@@ -122,14 +123,29 @@ test('what lives on without its supervisor is ended and started anew', () => {
 });
 
 test('the door for images is started again, and goes on without its switch', () => {
-  assert.deepEqual(told(planUp(config, observed('whole', { ...running, 'image-door': 'dead' }), true)), [
+  assert.deepEqual(told(planUp(config, observed('whole', { ...running, 'image-door': 'dead' }), true, 8)), [
     'start-image-door : not running',
   ]);
-  assert.ok(!told(planUp(config, observed('partial', running), true)).some((step) => step.includes('image-door')));
+  assert.ok(!told(planUp(config, observed('partial', running), true, 8)).some((step) => step.includes('image-door')));
+});
+
+test('nodes start in waves, the first one with all that is no node', () => {
+  const large = { ...defaultConfig, nodes: nodeNames(5) };
+  const plan = planUp(large, observed('whole', { node2: 'running', 'image-door': 'running' }), false, 2);
+  assert.deepEqual(told(plan), [
+    'start-machines control-plane,node1,node3,outside: not running',
+    'start-machines node4,node5: not running',
+  ]);
+  assert.deepEqual(wavesOf(plan).map(told), [
+    ['start-machines control-plane,node1,node3,outside: not running'],
+    ['start-machines node4,node5: not running'],
+  ]);
+  assert.equal(wavesOf(planUp(large, observed('absent'), true, 8)).length, 1);
+  assert.deepEqual(wavesOf([]), []);
 });
 
 test('a machine that the config does not know is ended', () => {
-  assert.deepEqual(told(planUp(config, observed('whole', { ...running, node7: 'running' }), true)), [
+  assert.deepEqual(told(planUp(config, observed('whole', { ...running, node7: 'running' }), true, 8)), [
     'end-machine node7: no machine of this lab has this name',
     'clear-machine node7: what a dead machine left',
   ]);

@@ -29,8 +29,8 @@ export type LabStep =
 /** Steps of one kind that follow each other do not depend on each other. */
 export type LabPlan = readonly LabStep[];
 
-/** Everything stands and runs afterwards; nothing is touched that does already. */
-export function planUp(config: LabConfig, observed: ObservedLab, hasInternet: boolean): LabPlan {
+/** Everything stands and runs afterwards; nothing is touched that does already. Nodes start `waveSize` at a time. */
+export function planUp(config: LabConfig, observed: ObservedLab, hasInternet: boolean, waveSize: number): LabPlan {
   const machines = machinesOf(config);
   const onSwitch = new Set([...machines.map(({ name }) => name), ...(hasInternet ? [internetName] : [])]);
   const isNew = observed.switch !== 'whole';
@@ -52,8 +52,29 @@ export function planUp(config: LabConfig, observed: ObservedLab, hasInternet: bo
     ...(hasInternet && (isNew || isMissing(internetName))
       ? [{ kind: 'start-internet', reason: 'not running' } as const]
       : []),
-    ...(missing.length === 0 ? [] : [{ kind: 'start-machines', machines: missing, reason: 'not running' } as const]),
+    ...inWaves(missing, waveSize).map(
+      (wave) => ({ kind: 'start-machines', machines: wave, reason: 'not running' }) as const,
+    ),
   ];
+}
+
+/** The first wave has everything but nodes, and as many of those as each of the others. */
+function inWaves(machines: readonly Machine[], size: number): Machine[][] {
+  const nodes = machines.filter(({ role }) => role === 'node');
+  const waves = Array.from({ length: Math.ceil(nodes.length / size) }, (_, i) => nodes.slice(i * size, (i + 1) * size));
+  const first = new Set(waves[0]);
+  const wave = machines.filter((machine) => machine.role !== 'node' || first.has(machine));
+  return wave.length === 0 ? [] : [wave, ...waves.slice(1)];
+}
+
+/** One part a wave, each to be carried out when the one before has settled. */
+export function wavesOf(plan: LabPlan): LabPlan[] {
+  const parts: LabStep[][] = [[]];
+  for (const step of plan) {
+    if (step.kind === 'start-machines' && parts.at(-1)?.at(-1)?.kind === 'start-machines') parts.push([]);
+    parts.at(-1)?.push(step);
+  }
+  return parts.filter((part) => part.length > 0);
 }
 
 function endReason(name: string, state: MachineState, isOnSwitch: boolean, isNew: boolean): string | undefined {

@@ -1,5 +1,15 @@
 /** What runs in which machine. */
-import { apiPort, clusterDomain, kubeletPort, type LabConfig, type Machine, type NodeSettings } from './config.ts';
+import {
+  apiPort,
+  clusterDomain,
+  defaultNodeMonitorGraceSeconds,
+  dnsAddress,
+  kubeletPort,
+  loadBalancerCIDR,
+  type LabConfig,
+  type Machine,
+  type NodeSettings,
+} from './config.ts';
 import { imageDoorSocket } from './image-door.ts';
 import { inside } from './places.ts';
 import { proxyModeFlag } from './proxy-mode.ts';
@@ -56,6 +66,8 @@ function controlPlaneArgv(program: Program, machine: Machine, config: LabConfig)
     `--secure-port=${apiPort}`,
     `--cluster-cidr=${config.podCIDR}`,
     `--service-cluster-ip-range=${config.serviceCIDR}`,
+    `--node-monitor-grace-period=${config.nodeMonitorGraceSeconds ?? defaultNodeMonitorGraceSeconds}s`,
+    `--load-balancer-cidr=${loadBalancerCIDR(config)}`,
   ];
 }
 
@@ -69,6 +81,7 @@ function agentArgv(program: Program, machine: Machine, config: LabConfig): strin
     `--node-ip=${machine.address}`,
     `--cluster-cidr=${config.podCIDR}`,
     `--cluster-domain=${clusterDomain}`,
+    ...(config.dns === 'off' ? [] : [`--cluster-dns=${dnsAddress(config)}`]),
     `--port=${kubeletPort}`,
     `--client-ca-file=${inside.agent}/ca.crt`,
     `--tls-cert-file=${inside.agent}/kubelet.crt`,
@@ -79,8 +92,14 @@ function agentArgv(program: Program, machine: Machine, config: LabConfig): strin
     `--log-dir=${inside.podLogs}`,
     `--pod-manifest-path=${inside.manifests}`,
     proxyModeFlag(config),
+    `--node-lease-duration-seconds=${leaseSeconds(config)}`,
     ...settingsArgv(config.nodeSettings?.[machine.name]),
   ];
+}
+
+/** Never longer than the control plane's patience: a node that lives must be heard of within it. */
+function leaseSeconds({ nodeMonitorGraceSeconds: grace = defaultNodeMonitorGraceSeconds }: LabConfig): number {
+  return Math.min(grace, defaultNodeMonitorGraceSeconds);
 }
 
 function settingsArgv({ labels = {}, taints = [] }: NodeSettings = {}): string[] {

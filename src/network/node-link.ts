@@ -39,7 +39,7 @@ const bridgeNetfilterMissing =
   'kernel module br_netfilter is missing: a Service answered by a pod of the same node will not work; modprobe br_netfilter';
 
 /** The link that has the node's address; a node may have it on loopback, which leads nowhere. */
-function uplinkOf(links: readonly Link[], nodeIP: string): Link | undefined {
+export function uplinkOf(links: readonly Link[], nodeIP: string): Link | undefined {
   return links.find(({ name, addresses }) => name !== 'lo' && addresses.some((one) => one.address === nodeIP));
 }
 

@@ -22,7 +22,8 @@ export function controlPlaneCertificates(names: ClusterNames): Readonly<Record<s
       ],
       ipAddresses: ['127.0.0.1', '::1', ...names.apiServerAddresses],
     },
-    'apiserver-kubelet-client': { commonName: 'kube-apiserver-kubelet-client', organizations: ['system:masters'] },
+    // In no group: kubelets let it in by this name, and a role gives it `nodes/…` alone (system:kubelet-api-admin).
+    'apiserver-kubelet-client': { commonName: 'kube-apiserver-kubelet-client' },
     'controller-manager': { commonName: 'system:kube-controller-manager' },
     scheduler: { commonName: 'system:kube-scheduler' },
     admin: { commonName: 'kubernetes-admin', organizations: ['system:masters'] },

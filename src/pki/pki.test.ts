@@ -64,6 +64,15 @@ test('the API server is named by every name and address it is called by', async 
   assert.equal(certificate.checkIP('10.44.0.3'), undefined);
 });
 
+test('of all certificates of a control plane only the administrator’s may do everything', () => {
+  const rows = controlPlaneCertificates({ apiServerAddresses: ['10.46.0.1'], clusterDomain: 'cluster.local' });
+  const masters = Object.entries(rows).filter(([, { organizations = [] }]) => organizations.includes('system:masters'));
+  assert.deepEqual(
+    masters.map(([name]) => name),
+    ['admin'],
+  );
+});
+
 test('a node signs in as system:node:NAME of system:nodes', async () => {
   const authority = await createAuthority('a');
   const rows = nodeCertificates('node1', ['10.44.0.11']);

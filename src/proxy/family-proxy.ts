@@ -3,7 +3,8 @@ import type { Logger } from '../api/logger.ts';
 import { printChanges, type Change } from '../kernel/change.ts';
 import type { BackEnd } from './back-end.ts';
 import type { FlowKeeper } from './flows/flow-keeper.ts';
-import { createTableKeeper, type ObjectSource } from './model/table-keeper.ts';
+import type { FamilyMetrics } from './metrics/proxy-metrics.ts';
+import { createTableKeeper, type ObjectSource, type ServiceChange } from './model/table-keeper.ts';
 import type { Family } from '../kernel/family.ts';
 
 export interface FamilyProxyOptions {
@@ -11,13 +12,22 @@ export interface FamilyProxyOptions {
   readonly source: ObjectSource;
   readonly backEnd: BackEnd;
   readonly flows: FlowKeeper;
+  readonly metrics: FamilyMetrics;
   readonly logger: Logger;
+}
+
+/** What a commit is about. */
+export interface CommitFacts {
+  /** Services to be looked at again. */
+  readonly dirty: ReadonlySet<string> | 'all';
+  /** When what led to it began (ms since 1970). */
+  readonly triggered: readonly number[];
 }
 
 /** Calls wait for each other. */
 export interface FamilyProxy {
-  /** Brings the kernel to what the objects say of these Services. Rejects when the kernel refused; the next one starts from what is there. `onWritten` is told before flows are looked at. */
-  commit(dirty: ReadonlySet<string> | 'all', onWritten: () => void): Promise<void>;
+  /** Resolves when the kernel is as the objects say of these Services. Rejects when it refused; the next one starts from what is there. */
+  commit(facts: CommitFacts): Promise<void>;
   /** What somebody else changed, already put right. */
   audit(): Promise<readonly Change[]>;
 }
@@ -26,33 +36,42 @@ export interface FamilyProxy {
 const loggedLines = 20;
 
 /** Nothing happens before the first commit. */
-export function createFamilyProxy({ family, source, backEnd, flows, logger }: FamilyProxyOptions): FamilyProxy {
+export function createFamilyProxy(options: FamilyProxyOptions): FamilyProxy {
+  const { family, source, backEnd, flows, metrics, logger } = options;
   const keeper = createTableKeeper(source, family);
   let isKnown = false;
+  /** Changes of the table that the kernel does not have yet: more than one commit's, after a failure. */
+  let unwritten: ServiceChange[] = [];
   let turn: Promise<unknown> = Promise.resolve();
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
     const result = turn.then(work, work);
     turn = result;
     return result;
   };
-  const commit = async (dirty: ReadonlySet<string> | 'all', onWritten: () => void): Promise<void> => {
+  const log = (written: readonly Change[], ms: number): void => {
+    const plan = printChanges(written.slice(0, loggedLines));
+    logger.info('rules written', { family: family.name, changes: written.length, ms: Math.round(ms), plan });
+  };
+  const commit = async ({ dirty, triggered }: CommitFacts): Promise<void> => {
     const started = performance.now();
     const changes = keeper.update(dirty);
-    const wanted = { table: keeper.table, changes: isKnown ? changes : undefined };
-    if (isKnown && changes.length === 0) return onWritten();
+    for (const change of changes) unwritten.push(change);
+    if (isKnown && changes.length === 0) return;
+    const full = !isKnown;
     isKnown = false;
-    const written = await backEnd.sync(wanted);
+    const written = await backEnd.sync({ table: keeper.table, changes: full ? undefined : changes }).catch((error) => {
+      metrics.failed();
+      throw error;
+    });
     isKnown = true;
-    onWritten();
-    if (written.length > 0) {
-      const plan = printChanges(written.slice(0, loggedLines));
-      const ms = Math.round(performance.now() - started);
-      logger.info('rules written', { family: family.name, changes: written.length, ms, plan });
-    }
-    await flows.reconcile(wanted);
+    const durationMs = performance.now() - started;
+    metrics.written({ full, durationMs, changes: unwritten, triggered });
+    flows.written(unwritten);
+    unwritten = [];
+    if (written.length > 0) log(written, durationMs);
   };
   return {
-    commit: (dirty, onWritten) => inTurn(() => commit(dirty, onWritten)),
+    commit: (facts) => inTurn(() => commit(facts)),
     audit: () => inTurn(() => backEnd.audit()),
   };
 }

@@ -1,22 +1,28 @@
 /** Services on this node: from the API's objects to the kernel. */
-import type { EventRecorder } from '../api/event-recorder.ts';
-import { keyOf, type InformerFactory } from '../api/informer.ts';
+import type { EventRecorder, EventType } from '../api/event-recorder.ts';
+import type { InformerFactory } from '../api/informer.ts';
 import type { Logger } from '../api/logger.ts';
-import type { Node, Service } from '../api/types.gen.ts';
-import { printChanges, type Change } from '../kernel/change.ts';
-import { createCommitLoop, everyInterval, type CommitLoop } from '../kernel/commit-loop.ts';
+import { printChanges } from '../kernel/change.ts';
+import { createCommitLoop, everyInterval } from '../kernel/commit-loop.ts';
 import type { Exec } from '../kernel/exec.ts';
 import { familyOfText, ipv4, ipv6, type Family } from '../kernel/family.ts';
 import { defaultProxyMode, type Mode, type WantedMode } from './back-end.ts';
 import { chooseMode } from './choose-mode.ts';
+import { createCommit } from './commit.ts';
 import { createDepartures, type DepartureBoard } from './departures.ts';
-import { createDirtyKeys, type DirtyKeys } from './dirty-keys.ts';
+import { createDirtyKeys } from './dirty-keys.ts';
 import { createFamilyProxy, type FamilyProxy } from './family-proxy.ts';
 import { createFlowKeeper } from './flows/flow-keeper.ts';
-import { losesEndpoint } from './lost-endpoints.ts';
+import { createFlowLimit } from './flows/flow-limit.ts';
+import { follow } from './follow.ts';
+import { createProxyHealth } from './health/proxy-health.ts';
+import { startProxyServers } from './health/servers.ts';
+import { createServiceHealth } from './health/service-health.ts';
+import { createPendingChanges } from './metrics/pending-changes.ts';
+import { createProxyMetrics, type ProxyMetrics } from './metrics/proxy-metrics.ts';
 import { modes } from './modes.ts';
-import { serviceKeyOf } from './model/service-ports.ts';
 import { createProxyObjects, type ProxyObjects } from './objects.ts';
+import { cleanUpOthers } from './other-modes.ts';
 
 export { createDepartures } from './departures.ts';
 
@@ -29,6 +35,9 @@ export interface ProxyOptions {
   readonly mode?: WantedMode;
   /** Where node ports listen, as CIDRs; left out: on every address of the node but loopback's. */
   readonly nodePortAddresses?: readonly string[] | undefined;
+  /** `HOST:PORT` of /metrics and /proxyMode, and of /healthz and /livez; left out: nothing listens. */
+  readonly metricsAddress?: string;
+  readonly healthzAddress?: string;
   readonly informers: InformerFactory;
   readonly events: EventRecorder;
   readonly logger: Logger;
@@ -40,62 +49,82 @@ export interface ProxyOptions {
 }
 
 const defaultAuditIntervalMs = 30_000;
+const flowCountIntervalMs = 10_000;
 
-/** Tells the node's owner that somebody changed rules of ours. */
-function reportRepair(
-  { events, nodeName, logger }: ProxyOptions,
-  node: Node | undefined,
-  changes: readonly Change[],
-): void {
-  const text = printChanges(changes);
-  logger.warn('rules were changed by somebody else and put right', {
-    changes: changes.length,
-    first: text.slice(0, 500),
-  });
-  const metadata = node?.metadata ?? { name: nodeName };
-  const message = `Service rules were changed by somebody else and put right: ${text.slice(0, 500)}`;
-  events.event({ apiVersion: 'v1', kind: 'Node', metadata }, 'Warning', 'ServiceRulesRepaired', message);
+type NodeEvent = (type: EventType, reason: string, message: string) => void;
+
+/** Tells the node's owner. */
+function nodeEvents({ events, nodeName }: ProxyOptions, objects: ProxyObjects): NodeEvent {
+  return (type, reason, message) => {
+    const metadata = objects.node()?.metadata ?? { name: nodeName };
+    events.event({ apiVersion: 'v1', kind: 'Node', metadata }, type, reason, message);
+  };
+}
+
+interface FamilyPart {
+  readonly family: Family;
+  readonly proxy: FamilyProxy;
+  /** Puts right what others changed. Never rejects. */
+  audit(): Promise<void>;
+}
+
+interface FamilyContext {
+  readonly mode: Mode;
+  readonly cidrs: readonly string[];
+  readonly objects: ProxyObjects;
+  readonly metrics: ProxyMetrics;
+  readonly tell: NodeEvent;
 }
 
 /** One family's part, and how it hears of others' changes. */
-function startFamily(
-  mode: Mode,
-  family: Family,
-  cidrs: readonly string[],
-  objects: ProxyObjects,
-  options: ProxyOptions,
-): { readonly proxy: FamilyProxy; audit(): Promise<void> } {
+function startFamily(family: Family, options: ProxyOptions, context: FamilyContext): FamilyPart {
   const { exec, nodeName, nodePortAddresses, logger, signal } = options;
-  const clusterCIDR = cidrs.find((cidr) => familyOfText(cidr) === family);
+  const { mode, cidrs, objects, tell } = context;
   const settings = {
     nodeName,
-    clusterCIDR,
+    clusterCIDR: cidrs.find((cidr) => familyOfText(cidr) === family),
     nodePortAddresses: nodePortAddresses?.filter((cidr) => familyOfText(cidr) === family),
   };
+  const metrics = context.metrics.of(family);
   const backEnd = mode.create({ exec, family, settings, logger, signal });
-  const flows = createFlowKeeper({ exec, family, clusterCIDR, logger });
-  const proxy = createFamilyProxy({ family, source: objects, backEnd, flows, logger });
+  const relayed = mode.name === 'userspace';
+  const flows = createFlowKeeper({
+    exec,
+    family,
+    settings,
+    relayed,
+    logger,
+    signal,
+    onSwept: (ms, deleted) => metrics.swept(ms, deleted),
+  });
+  const proxy = createFamilyProxy({ family, source: objects, backEnd, flows, metrics, logger });
   const audit = async (): Promise<void> => {
     try {
       const changes = await proxy.audit();
-      if (changes.length > 0) reportRepair(options, objects.node(), changes);
+      if (changes.length === 0) return;
+      const first = printChanges(changes).slice(0, 500);
+      logger.warn('rules were changed by somebody else and put right', { changes: changes.length, first });
+      tell('Warning', 'ServiceRulesRepaired', `Service rules were changed by somebody else and put right: ${first}`);
     } catch (error) {
       logger.error('audit of the rules failed', { family: family.name, error });
     }
   };
   backEnd.watch?.(() => void audit());
-  return { proxy, audit };
+  return { family, proxy, audit };
 }
 
-/** What of other modes the kernel still has goes once this mode's rules are in: no moment without rules. */
-async function cleanUpOthers(options: ProxyOptions, current: Mode, families: readonly Family[]): Promise<void> {
-  for (const mode of modes.filter((one) => one !== current)) {
-    for (const family of families) {
-      const changes = await mode.cleanUp(options.exec, family);
-      if (changes.length > 0)
-        options.logger.info('rules of another mode removed', { mode: mode.name, changes: changes.length });
-    }
-  }
+/** Until the signal. */
+function watchFlowLimit({ exec, logger, signal }: ProxyOptions, metrics: ProxyMetrics, tell: NodeEvent): void {
+  const look = createFlowLimit({
+    exec,
+    logger,
+    onCount: (count, limit) => {
+      metrics.flows.set(count);
+      metrics.flowsLimit.set(limit);
+    },
+    onNearlyFull: (message) => tell('Warning', 'FlowTableNearlyFull', message),
+  });
+  everyInterval(flowCountIntervalMs, signal, look);
 }
 
 /**
@@ -104,84 +133,47 @@ async function cleanUpOthers(options: ProxyOptions, current: Mode, families: rea
  */
 export async function startProxy(given: ProxyOptions): Promise<void> {
   const options = { ...given, logger: given.logger.with({ part: 'proxy' }) };
-  const { nodeName, informers, signal, logger, departures = createDepartures() } = options;
+  const { exec, nodeName, informers, signal, logger, departures = createDepartures() } = options;
   const cidrs = options.clusterCIDR?.split(',') ?? [];
   const families = cidrs.length === 0 ? [ipv4, ipv6] : cidrs.map(familyOfText);
-  const mode = await chooseMode(modes, options.mode ?? defaultProxyMode, { ...options, families });
   const objects = createProxyObjects(informers, nodeName, departures.leaving);
-  const parts = families.map((family) => startFamily(mode, family, cidrs, objects, options));
+  const mode = await chooseMode(modes, options.mode ?? defaultProxyMode, { exec, families, logger });
+  const metrics = createProxyMetrics(mode.name);
+  const pending = createPendingChanges(metrics);
+  const health = createProxyHealth(families);
+  const serviceHealth = createServiceHealth({
+    ...options,
+    source: objects,
+    isHealthy: () => health.isHealthy(),
+    addresses: options.nodePortAddresses,
+  });
+  const tell = nodeEvents(options, objects);
+  const parts = families.map((family) => startFamily(family, options, { mode, cidrs, objects, metrics, tell }));
   const dirty = createDirtyKeys();
-
-  const commit = async (): Promise<void> => {
-    departures.forget((uid) => objects.servicesOfPod(uid).length > 0);
-    const departed = departures.boarding();
-    const keys = dirty.take();
-    let open = parts.length;
-    const onWritten = (): void => {
-      open -= 1;
-      if (open === 0) departed();
-    };
-    try {
-      await Promise.all(parts.map(({ proxy }) => proxy.commit(keys, onWritten)));
-    } catch (error) {
-      dirty.addAll();
-      throw error;
-    }
-  };
+  const commit = createCommit({ parts, objects, dirty, pending, departures, health, serviceHealth });
   const loop = createCommitLoop({ name: 'Services', commit, logger, signal });
+  startProxyServers({
+    ...options,
+    metricsAddress: options.metricsAddress,
+    healthzAddress: options.healthzAddress,
+    mode: mode.name,
+    metrics,
+    health,
+    node: () => objects.node(),
+  });
   const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+  signal.addEventListener('abort', () => serviceHealth.close(), { once: true });
   await Promise.race([Promise.all([objects.serviceInformer.synced, objects.sliceInformer.synced]), stopped]);
   if (signal.aborted) return;
-  follow(objects, dirty, departures, loop, signal);
+  follow({ objects, dirty, departures, pending, health, loop, signal });
   const auditMs = options.auditIntervalMs ?? defaultAuditIntervalMs;
-  everyInterval(auditMs, signal, async () => void (await Promise.all(parts.map((part) => part.audit()))));
-  await loop.settled();
-  if (!signal.aborted)
-    await cleanUpOthers(options, mode, families).catch((error: unknown) =>
-      logger.error('rules of another mode could not be removed', { error }),
-    );
-  logger.info('Services are served', { services: objects.services().length });
-}
-
-/** What changes asks for a commit, and says which Services are meant. */
-function follow(
-  objects: ProxyObjects,
-  dirty: DirtyKeys,
-  departures: DepartureBoard,
-  loop: CommitLoop,
-  signal: AbortSignal,
-): void {
-  let zone = objects.whereabouts().zone;
-  const stops = [
-    objects.serviceInformer.onChange(({ type, object, previous }) => {
-      if (type === 'updated' && previous !== undefined && servicePart(object) === servicePart(previous)) return;
-      dirty.add(keyOf(object));
-      loop.request();
-    }),
-    objects.sliceInformer.onChange((change) => {
-      for (const slice of [change.object, change.previous]) {
-        const key = slice === undefined ? undefined : serviceKeyOf(slice);
-        if (key !== undefined) dirty.add(key);
-      }
-      loop.request({ urgent: losesEndpoint(change) });
-    }),
-    objects.nodeInformer.onChange(() => {
-      const now = objects.whereabouts().zone;
-      if (now === zone) return;
-      zone = now;
-      dirty.addAll();
-      loop.request();
-    }),
-  ];
-  signal.addEventListener('abort', () => stops.forEach((stop) => stop()), { once: true });
-  departures.onRequest((podUid) => {
-    for (const key of objects.servicesOfPod(podUid)) dirty.add(key);
-    loop.request({ urgent: true });
+  everyInterval(auditMs, signal, async () => {
+    serviceHealth.retry();
+    await Promise.all(parts.map((part) => part.audit()));
   });
-  loop.request();
-}
-
-/** What of a Service the rules depend on. */
-function servicePart(service: Service): string {
-  return JSON.stringify([keyOf(service), service.spec, service.metadata.labels, service.status?.loadBalancer]);
+  watchFlowLimit(options, metrics, tell);
+  await loop.settled();
+  if (signal.aborted) return;
+  await cleanUpOthers(mode, { exec, families, logger });
+  logger.info('Services are served', { mode: mode.name, services: objects.services().length });
 }

@@ -30,7 +30,7 @@ export async function serverOptions(folder: string): Promise<ApiServerOptions & 
   const authority = await createAuthority('podwire-test');
   const [serving, kubelet, signing, store] = await Promise.all([
     authority.issue({ commonName: 'kube-apiserver', ...hosts }),
-    authority.issue({ commonName: 'kube-apiserver-kubelet-client', organizations: ['system:masters'] }),
+    authority.issue({ commonName: 'kube-apiserver-kubelet-client' }),
     createSigningKey(),
     openEmbeddedStore({ path: join(folder, 'store'), logger: silentLogger }),
   ]);

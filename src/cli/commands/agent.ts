@@ -1,6 +1,6 @@
 import type { CommandModule } from 'yargs';
 import type { WantedMode } from '../../proxy/back-end.ts';
-import { proxyOptions } from './proxy.ts';
+import { healthzBindAddress, metricsBindAddress, proxyOptions } from './proxy.ts';
 
 export interface AgentArguments {
   readonly kubeconfig: string;
@@ -22,11 +22,14 @@ export interface AgentArguments {
   readonly 'oci-runtime': 'crun' | 'runc' | undefined;
   readonly 'cgroup-parent': string;
   readonly 'max-pods': number;
+  readonly 'node-lease-duration-seconds': number;
   readonly 'node-labels': string;
   readonly 'register-with-taints': string;
   readonly 'endpoint-drain-ms': number;
   readonly 'proxy-mode': WantedMode;
   readonly 'nodeport-addresses': readonly string[] | undefined;
+  readonly 'proxy-metrics-bind-address': string;
+  readonly 'proxy-healthz-bind-address': string;
   readonly 'pod-manifest-path': string | undefined;
 }
 
@@ -62,6 +65,11 @@ export const agentCommand: CommandModule<object, AgentArguments> = {
       'oci-runtime': { choices: ['crun', 'runc'] as const, describe: 'what suits this host, when left out' },
       'cgroup-parent': { type: 'string', default: '/kubepods' },
       'max-pods': { type: 'number', default: 110 },
+      'node-lease-duration-seconds': {
+        type: 'number',
+        default: 40,
+        describe: 'the node gives a sign of life four times in it',
+      },
       'node-labels': { type: 'string', default: '', describe: 'key=value,… of a new Node' },
       'register-with-taints': { type: 'string', default: '', describe: 'key=value:effect,… of a new Node' },
       'pod-manifest-path': { type: 'string', describe: 'a folder of static pods, one a file (YAML or JSON)' },
@@ -71,6 +79,8 @@ export const agentCommand: CommandModule<object, AgentArguments> = {
         describe: "from the moment a pod leaves its Services until it is told to stop, for other nodes' rules",
       },
       ...proxyOptions,
+      'proxy-metrics-bind-address': { type: 'string', default: metricsBindAddress, describe: '"" for none' },
+      'proxy-healthz-bind-address': { type: 'string', default: healthzBindAddress, describe: '"" for none' },
     }),
   handler: async (argv) => {
     const { runAgent } = await import('../agent.ts');

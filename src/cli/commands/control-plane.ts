@@ -1,4 +1,5 @@
 import type { CommandModule } from 'yargs';
+import { parseSeconds } from '../seconds.ts';
 
 export interface ControlPlaneArguments {
   readonly 'state-dir': string;
@@ -9,6 +10,7 @@ export interface ControlPlaneArguments {
   readonly 'node-cidr-mask-size': number;
   readonly 'service-cluster-ip-range': string;
   readonly 'service-node-port-range': string;
+  readonly 'load-balancer-cidr': string;
   readonly 'service-account-issuer': string;
   readonly 'node-monitor-grace-period': number;
 }
@@ -34,8 +36,18 @@ export const controlPlaneCommand: CommandModule<object, ControlPlaneArguments> =
       'node-cidr-mask-size': { type: 'number', default: 24, describe: 'prefix length of that part' },
       'service-cluster-ip-range': { type: 'string', default: '10.46.0.0/16' },
       'service-node-port-range': { type: 'string', default: '30000-32767' },
+      'load-balancer-cidr': {
+        type: 'string',
+        default: '',
+        describe: 'addresses for Services of type LoadBalancer, on the network of the nodes; without it they wait',
+      },
       'service-account-issuer': { type: 'string', default: 'https://kubernetes.default.svc.cluster.local' },
-      'node-monitor-grace-period': { type: 'number', default: 40, describe: 'seconds without a sign of life' },
+      'node-monitor-grace-period': {
+        type: 'string',
+        default: '40s',
+        coerce: parseSeconds,
+        describe: 'a node without a sign of life for so long is NotReady',
+      },
     }),
   handler: async (argv) => {
     const { runControlPlane } = await import('../control-plane.ts');

@@ -97,7 +97,7 @@ const addCommand: CommandModule<object, { name: string }> = {
   builder: (cli) => cli.options(nameOption),
   handler: async ({ name }) => {
     const stages = createStages((line) => console.log(line));
-    const { lab } = openLab(name, (stage, ms) => stages.done(stage, ms));
+    const { lab } = openLab(name, { report: (stage, ms) => stages.done(stage, ms) });
     const since = new Date();
     const { config, started } = await lab.addNode();
     if (started.length > 0)

@@ -12,6 +12,10 @@ export interface ProxyArguments {
   readonly 'healthz-bind-address': string;
 }
 
+/** Those of kube-proxy. */
+export const metricsBindAddress = '127.0.0.1:10249';
+export const healthzBindAddress = '0.0.0.0:10256';
+
 /** What the proxy of an agent and the proxy alone have in common. */
 export const proxyOptions = {
   'proxy-mode': {
@@ -44,8 +48,8 @@ export const proxyCommand: CommandModule<object, ProxyArguments> = {
         describe: 'all pods: one CIDR, or one a family with a comma between; its families are served',
       },
       ...proxyOptions,
-      'metrics-bind-address': { type: 'string', default: '127.0.0.1:10249', describe: '"" for none' },
-      'healthz-bind-address': { type: 'string', default: '0.0.0.0:10256', describe: '"" for none' },
+      'metrics-bind-address': { type: 'string', default: metricsBindAddress, describe: '"" for none' },
+      'healthz-bind-address': { type: 'string', default: healthzBindAddress, describe: '"" for none' },
     }),
   handler: async (argv) => {
     const { runProxy } = await import('../proxy.ts');

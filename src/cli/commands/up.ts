@@ -2,21 +2,27 @@ import { readFile } from 'node:fs/promises';
 import type { CommandModule } from 'yargs';
 import {
   defaultConfig,
+  defaultNodeMonitorGraceSeconds,
   internetChoices,
   kubeProxyModes,
   LabError,
   nodeNames,
   parseConfigFile,
   type Internet,
+  onOff,
+  type OnOff,
   type KubeProxyMode,
   type LabConfig,
 } from '../../lab/index.ts';
 import { adminClient } from '../client.ts';
-import { nameOption, openLab } from '../lab-options.ts';
+import { canBeImage, installDns, spreadDns, waitForDns } from '../addons/dns.ts';
+import { nameOption, openLab, ownProgram } from '../lab-options.ts';
+import type { Exec } from '../../kernel/exec.ts';
 import { checkHost } from '../host-checks.ts';
+import { parseSeconds } from '../seconds.ts';
 import { createStages, seconds, type Stages } from '../stages.ts';
 import { importBusybox } from '../images.ts';
-import { waitUntilReady } from '../wait-until-ready.ts';
+import { settleNodes, waitUntilReady } from '../wait-until-ready.ts';
 
 interface UpArguments {
   readonly name?: string | undefined;
@@ -27,7 +33,9 @@ interface UpArguments {
   readonly 'service-cidr'?: string | undefined;
   readonly 'insecure-registry'?: readonly string[] | undefined;
   readonly internet?: Internet | undefined;
+  readonly dns?: OnOff | undefined;
   readonly 'proxy-mode'?: KubeProxyMode | undefined;
+  readonly 'node-monitor-grace-period'?: number | undefined;
   readonly 'dry-run': boolean;
 }
 
@@ -65,9 +73,16 @@ export const upCommand: CommandModule<object, UpArguments> = {
         choices: internetChoices,
         describe: 'whether pods and nodes reach the internet through this host (auto: when it has a way there)',
       },
+      dns: { choices: onOff, describe: 'whether the cluster has a DNS (on)' },
       'proxy-mode': {
         choices: kubeProxyModes,
         describe: 'how Services get into the kernel (iptables); running nodes change over without cutting a connection',
+      },
+      'node-monitor-grace-period': {
+        type: 'string',
+        requiresArg: true,
+        coerce: parseSeconds,
+        describe: `a node that is silent for so long is NotReady (${defaultNodeMonitorGraceSeconds}s)`,
       },
       'dry-run': { type: 'boolean', default: false, describe: 'print what would be done, as a script' },
     }),
@@ -75,25 +90,63 @@ export const upCommand: CommandModule<object, UpArguments> = {
     const stages = createStages((line) => console.log(line));
     const wanted = await wantedConfig(argv);
     const { name = defaultConfig.name } = wanted;
-    const { lab, exec } = openLab(name, (stage, ms) => stages.done(stage, ms));
+    const since = new Date();
+    const { lab, exec } = openLab(name, {
+      report: (stage, ms) => stages.done(stage, ms),
+      settle: async (nodes) => settleNodes(await adminClient(name), nodes, since),
+    });
     const known = (await lab.status())?.config;
     if (argv['dry-run']) {
       process.stdout.write(await lab.dryRun(known === undefined ? withNodes(wanted) : wanted));
       return;
     }
-    const since = new Date();
     const images = importBusybox(exec);
     const result = await lab.up(known === undefined ? withNodes(wanted) : wanted, (config) => checkHost(exec, config));
     const { started, config } = result;
     if (result.internetRefusal !== undefined) stages.note(`internet: off, ${result.internetRefusal}`);
     if (await images) stages.mark('busybox image');
-    await waitUntilReady({ lab, config, client: await adminClient(name), stages, started, since });
+    const failed = new AbortController();
+    const nodesReady = Promise.withResolvers<void>();
+    const dns = startDnsAddon(exec, config, nodesReady.promise, failed.signal);
+    // Told below, once the nodes are there.
+    for (const promise of [dns, nodesReady.promise]) promise.catch(() => undefined);
+    try {
+      await waitUntilReady({ lab, config, client: await adminClient(name), stages, started, since });
+      nodesReady.resolve();
+    } catch (error) {
+      failed.abort();
+      nodesReady.reject(error);
+      throw error;
+    }
+    if (await dns) stages.mark('DNS answers');
     printNext(config, started, stages);
   },
 };
 
+/** Makes cluster DNS while the nodes come up, and waits for it. False where the lab has none. */
+async function startDnsAddon(
+  exec: Exec,
+  config: LabConfig,
+  nodesReady: Promise<void>,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const program = ownProgram();
+  if (config.dns === 'off' || config.nodes.length === 0 || !canBeImage(program)) return false;
+  const client = await adminClient(config.name);
+  try {
+    await installDns({ client, exec, program, config }, signal);
+    await waitForDns(client, commandPrefix(), signal);
+    await nodesReady;
+    await spreadDns(client, config);
+    return true;
+  } finally {
+    client.close();
+  }
+}
+
 /** What the file says, and what the flags say on top of it. */
 async function wantedConfig(argv: UpArguments): Promise<Partial<LabConfig>> {
+  const grace = argv['node-monitor-grace-period'];
   const flags: Partial<LabConfig> = {
     ...(argv.name === undefined ? {} : { name: argv.name }),
     ...(argv.nodes === undefined ? {} : { nodes: nodeNames(argv.nodes) }),
@@ -101,7 +154,9 @@ async function wantedConfig(argv: UpArguments): Promise<Partial<LabConfig>> {
     ...(argv['pod-cidr'] === undefined ? {} : { podCIDR: argv['pod-cidr'] }),
     ...(argv['service-cidr'] === undefined ? {} : { serviceCIDR: argv['service-cidr'] }),
     ...(argv.internet === undefined ? {} : { internet: argv.internet }),
+    ...(argv.dns === undefined ? {} : { dns: argv.dns }),
     ...(argv['proxy-mode'] === undefined ? {} : { kubeProxyMode: argv['proxy-mode'] }),
+    ...(grace === undefined ? {} : { nodeMonitorGraceSeconds: grace }),
     ...(argv['insecure-registry'] === undefined ? {} : { insecureRegistries: argv['insecure-registry'] }),
   };
   const wanted = { ...(argv.config === undefined ? {} : await readConfig(argv.config)), ...flags };
@@ -125,10 +180,15 @@ function withNodes(wanted: Partial<LabConfig>): Partial<LabConfig> {
   return { nodes: nodeNames(defaultNodes), ...wanted };
 }
 
+/** How this command line is called, to be typed as it stands. */
+function commandPrefix(): string {
+  const { SUDO_USER: sudoer, PODWIRE_COMMAND: command = 'podwire' } = process.env;
+  return sudoer === undefined ? command : `sudo ${command}`;
+}
+
 function printNext(config: LabConfig, started: readonly string[], stages: Stages): void {
   const option = config.name === defaultConfig.name ? '' : ` --name ${config.name}`;
-  const { SUDO_USER: sudoer, PODWIRE_COMMAND: command = 'podwire' } = process.env;
-  const podwire = sudoer === undefined ? command : `sudo ${command}`;
+  const podwire = commandPrefix();
   const kubectl = process.env['PODWIRE_OWN_KUBECTL'] === undefined ? 'kubectl' : `${podwire} kubectl${option}`;
   const what = started.length === 0 ? 'was up already' : `is up (${seconds(stages.totalMs)})`;
   console.log(`

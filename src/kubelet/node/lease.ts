@@ -1,4 +1,4 @@
-/** The node's heartbeat: a Lease in kube-node-lease, renewed every 10 s (KEP-589). */
+/** The node's heartbeat: a Lease in kube-node-lease, renewed four times in its duration (KEP-589). */
 import type { ApiClient } from '../../api/client.ts';
 import { isAlreadyExists, isConflict, isNotFound } from '../../api/errors.ts';
 import type { Logger } from '../../api/logger.ts';
@@ -7,20 +7,21 @@ import { formatMicroTime } from '../../api/time.ts';
 import type { Lease } from '../../api/types.gen.ts';
 
 const namespace = 'kube-node-lease';
-const renewMs = 10_000;
+const renewalsPerDuration = 4;
 const retryMs = 1_000;
-const durationSeconds = 40;
 
 export interface NodeLeaseOptions {
   readonly client: ApiClient;
   readonly nodeName: string;
   /** Of the Node object, which then owns the Lease. */
   readonly nodeUid: string | undefined;
+  /** Told in the Lease; who watches over nodes must not be less patient. */
+  readonly durationSeconds: number;
   readonly logger: Logger;
   readonly signal: AbortSignal;
 }
 
-function leaseOf({ nodeName, nodeUid }: NodeLeaseOptions, old: Lease | undefined): Lease {
+function leaseOf({ nodeName, nodeUid, durationSeconds }: NodeLeaseOptions, old: Lease | undefined): Lease {
   const owner = { apiVersion: 'v1', kind: 'Node', name: nodeName, uid: nodeUid ?? '' };
   return {
     apiVersion: 'coordination.k8s.io/v1',
@@ -52,11 +53,11 @@ async function createOrTake(options: NodeLeaseOptions): Promise<Lease> {
 
 /** Renews until `signal`; a failure is tried again each second. Returns at once. */
 export function keepNodeLease(options: NodeLeaseOptions): void {
-  const { client, logger, signal } = options;
+  const { client, durationSeconds, logger, signal } = options;
   let last: Lease | undefined;
   let timer: NodeJS.Timeout | undefined;
   const renew = async (): Promise<void> => {
-    let waitMs = renewMs;
+    let waitMs = durationSeconds * (1000 / renewalsPerDuration);
     try {
       last = last === undefined ? await createOrTake(options) : await client.update(leases, leaseOf(options, last));
     } catch (error) {

@@ -29,6 +29,8 @@ let port: number;
 let ca: string;
 let apiServer: KeyPairPem;
 let stranger: KeyPairPem;
+let admin: KeyPairPem;
+let user: KeyPairPem;
 let node: KeyPairPem;
 
 before(async () => {
@@ -37,7 +39,9 @@ before(async () => {
   const other = await createAuthority('other');
   ca = authority.certPem;
   const serving = await authority.issue({ commonName: 'system:node:n1', ipAddresses: ['127.0.0.1'] });
-  apiServer = await authority.issue({ commonName: 'kube-apiserver-kubelet-client', organizations: ['system:masters'] });
+  apiServer = await authority.issue({ commonName: 'kube-apiserver-kubelet-client' });
+  admin = await authority.issue({ commonName: 'jane', organizations: ['system:masters'] });
+  user = await authority.issue({ commonName: 'jane', organizations: ['kube-apiserver-kubelet-client'] });
   node = await authority.issue({ commonName: 'system:node:n2', organizations: ['system:nodes'] });
   stranger = await other.issue({ commonName: 'kube-apiserver-kubelet-client', organizations: ['system:masters'] });
   runtime = createFakeRuntime();
@@ -118,6 +122,8 @@ const logs = '/containerLogs/default/web/main';
 
 const callers: [string, () => KeyPairPem | undefined, number][] = [
   ['the API server', () => apiServer, 200],
+  ['an administrator', () => admin, 200],
+  ['somebody else whom the CA signed', () => user, 403],
   ['another node', () => node, 403],
   ['a certificate of another CA', () => stranger, 401],
 ];

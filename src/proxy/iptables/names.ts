@@ -39,11 +39,6 @@ export function rangeChain(kind: 'AT' | 'NO' | 'HP', cidr: string, family: Famil
   return `PW-${kind}-${hashOf(cidr, 12)}${cidr.slice(cidr.indexOf('/'))}`;
 }
 
-/** PW- (3) + kind (3) + - (1) + hash (8) + - (1) + as much of the Service's name as fits (12) = 28. */
-function chainName(kind: 'SVC' | 'LOC' | 'EXT' | 'FW', port: ServicePort): string {
-  return `PW-${kind}-${hashOf(portKey(port), 8)}-${port.service.slice(port.service.indexOf('/') + 1).slice(0, 12)}`;
-}
-
 export interface PortChains {
   /** Every endpoint. */
   readonly all: string;
@@ -55,13 +50,15 @@ export interface PortChains {
   readonly firewall: string;
 }
 
-/** The chains of one Service port. */
+/** The chains of one Service port: PW- (3) + kind (3) + - (1) + hash (8) + - (1) + as much of the Service's name as fits (12) = 28. */
 export function chainsOf(port: ServicePort): PortChains {
+  const service = port.service.slice(port.service.indexOf('/') + 1).slice(0, 12);
+  const suffix = `${hashOf(portKey(port), 8)}-${service}`;
   return {
-    all: chainName('SVC', port),
-    local: chainName('LOC', port),
-    external: chainName('EXT', port),
-    firewall: chainName('FW', port),
+    all: `PW-SVC-${suffix}`,
+    local: `PW-LOC-${suffix}`,
+    external: `PW-EXT-${suffix}`,
+    firewall: `PW-FW-${suffix}`,
   };
 }
 

@@ -98,10 +98,10 @@ function placeExternalIPs(port: ServicePort, { family }: RuleSettings, into: Pla
 }
 
 function placeBalancer(port: ServicePort, { family }: RuleSettings, into: Placements): void {
-  const { external, firewall } = chainsOf(port);
   const { sourceRanges: ranges } = port;
   const fate = fateOf(port.externalPolicy, port);
   for (const ip of port.loadBalancerIPs) {
+    const { external, firewall } = chainsOf(port);
     const to = `${toAddress(family, ip)} `;
     const about = comment(`${port.name} load balancer`);
     const rule = `${to}${toPort(port.protocol, port.port)} ${about} -j ${ranges === undefined ? external : firewall}`;

@@ -1,13 +1,7 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { arch } from 'node:process';
-import { buffer } from 'node:stream/consumers';
-import { pack } from 'tar-stream';
+import { readFile } from 'node:fs/promises';
 import type { Exec } from '../../kernel/exec.ts';
 import type { ImageInfo, ImageService } from '../contract.ts';
-import { digestHex, digestOf } from './digest.ts';
-import type { LayerEntry } from './layer-guard.ts';
+import { importMadeImage, packLayer, type LayerFile } from './made-image.ts';
 
 /** The names the image goes by. */
 export const busyboxNames: readonly string[] = ['docker.io/library/busybox:latest', 'docker.io/podwire/busybox:latest'];
@@ -59,80 +53,19 @@ export async function makeBusyboxImage(options: {
   const applets = (await options.exec.run({ argv: [path, '--list'] })).stdout
     .split('\n')
     .filter((name) => /^[\w[.-]+$/.test(name));
-  const layer = await layerOf(program, applets);
-  const image = describe(layer);
-  const present = await options.images.imageStatus(image.id);
-  if (present !== undefined && busyboxNames.every((name) => present.tags.includes(name))) return present;
-  const folder = await mkdtemp(join(tmpdir(), 'podwire-busybox-'));
-  try {
-    await writeLayout(folder, image.blobs, image.index);
-    const [made] = await options.images.importArchive(folder);
-    if (made === undefined) throw new Error('the busybox image was not imported');
-    return made;
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-}
-
-/** The same bytes for the same program: nothing in it depends on when or where. */
-async function layerOf(program: Buffer, applets: readonly string[]): Promise<Buffer> {
-  const archive = pack();
-  const add = (entry: LayerEntry, content: Buffer | string = ''): void => {
-    archive.entry({ uid: 0, gid: 0, mtime: new Date(0), size: content.length, ...entry }, content);
-  };
-  for (const [name, mode] of Object.entries(folders)) add({ name: `${name}/`, type: 'directory', mode });
-  for (const [name, text] of Object.entries(files)) add({ name, mode: 0o644 }, text);
-  add({ name: 'bin/busybox', mode: 0o755 }, program);
-  for (const applet of applets.filter((name) => !withoutApplets.has(name))) {
-    add({ name: `bin/${applet}`, type: 'link', linkname: 'bin/busybox', mode: 0o755 });
-  }
-  add({ name: 'usr/bin/env', type: 'link', linkname: 'bin/busybox', mode: 0o755 });
-  archive.finalize();
-  return buffer(archive);
-}
-
-interface Layout {
-  readonly id: string;
-  readonly blobs: readonly (Buffer | string)[];
-  readonly index: string;
-}
-
-/** Config, manifest and index of a one-layer image (image-spec 1.1). */
-function describe(layer: Buffer): Layout {
-  const architecture = arch === 'x64' ? 'amd64' : arch;
-  const config = JSON.stringify({
-    created: '1970-01-01T00:00:00Z',
-    architecture,
-    os: 'linux',
+  return importMadeImage(options.images, {
+    names: busyboxNames,
+    layers: [await packLayer(filesOf(program, applets))],
     config: { Env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'], Cmd: ['sh'] },
-    rootfs: { type: 'layers', diff_ids: [digestOf(layer)] },
   });
-  const manifest = JSON.stringify({
-    schemaVersion: 2,
-    mediaType: 'application/vnd.oci.image.manifest.v1+json',
-    config: descriptor('application/vnd.oci.image.config.v1+json', config),
-    layers: [descriptor('application/vnd.oci.image.layer.v1.tar', layer)],
-  });
-  const entry = descriptor('application/vnd.oci.image.manifest.v1+json', manifest);
-  const manifests = busyboxNames.map((name) => ({
-    ...entry,
-    annotations: { 'org.opencontainers.image.ref.name': name },
-  }));
-  return {
-    id: digestOf(config),
-    blobs: [layer, config, manifest],
-    index: JSON.stringify({ schemaVersion: 2, manifests }),
-  };
 }
 
-function descriptor(mediaType: string, content: Buffer | string): { mediaType: string; digest: string; size: number } {
-  return { mediaType, digest: digestOf(content), size: Buffer.byteLength(content) };
-}
-
-async function writeLayout(folder: string, blobs: Layout['blobs'], index: string): Promise<void> {
-  const place = join(folder, 'blobs', 'sha256');
-  await mkdir(place, { recursive: true });
-  for (const blob of blobs) await writeFile(join(place, digestHex(digestOf(blob))), blob);
-  await writeFile(join(folder, 'oci-layout'), JSON.stringify({ imageLayoutVersion: '1.0.0' }));
-  await writeFile(join(folder, 'index.json'), index);
+function filesOf(program: Buffer, applets: readonly string[]): LayerFile[] {
+  const links = applets.filter((name) => !withoutApplets.has(name)).map((name) => `bin/${name}`);
+  return [
+    ...Object.entries(folders).map(([path, mode]): LayerFile => ({ kind: 'folder', path, mode })),
+    ...Object.entries(files).map(([path, content]): LayerFile => ({ kind: 'file', path, mode: 0o644, content })),
+    { kind: 'file', path: 'bin/busybox', mode: 0o755, content: program },
+    ...[...links, 'usr/bin/env'].map((path): LayerFile => ({ kind: 'link', path, target: 'bin/busybox', mode: 0o755 })),
+  ];
 }

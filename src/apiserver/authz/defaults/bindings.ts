@@ -26,6 +26,8 @@ export const defaultBindings: readonly DefaultBinding[] = [
   { role: 'system:kube-dns', subjects: [account('kube-system', 'kube-dns')] },
   { role: 'system:kube-scheduler', subjects: [user('system:kube-scheduler')] },
   { role: 'system:volume-scheduler', subjects: [user('system:kube-scheduler')] },
+  // What it may do at kubelets that ask the API server (webhook authorization).
+  { role: 'system:kubelet-api-admin', subjects: [user('kube-apiserver-kubelet-client')] },
   // Nodes have their rules without a binding; an empty one shows that this is meant.
   { role: 'system:node', subjects: [] },
   { role: 'podwire:controllers', subjects: [user('system:kube-controller-manager')] },

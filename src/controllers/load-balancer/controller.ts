@@ -1,0 +1,147 @@
+/**
+ * Services of type LoadBalancer get an address and a node that answers for it. Both are written into the Service itself: the
+ * address into its status, the node into an annotation, which that node's agent follows. So nothing moves when this starts
+ * anew.
+ */
+import { isNotFound } from '../../api/errors.ts';
+import { keyOf, type Informer } from '../../api/informer.ts';
+import { answeredByAnnotation } from '../../api/load-balancer.ts';
+import { endpointSlices, nodes, services } from '../../api/resources.ts';
+import type { EndpointSlice, LoadBalancerIngress, Node, Service } from '../../api/types.gen.ts';
+import { namespacedKey, startController, withKind, type ControllerContext } from '../controller.ts';
+import { serviceNameLabel } from '../endpoints/slice-owner.ts';
+import { OwnWrites } from '../own-writes.ts';
+import { semanticEqual } from '../semantic-equal.ts';
+import { AddressPool } from './address-pool.ts';
+import { addressesOf, chooseAddresses } from './choose-addresses.ts';
+import { canAnswer, chooseNode } from './choose-node.ts';
+
+/** The `loadBalancerClass` that means this controller, as no class does. */
+const ownClass = 'podwire.dev/lab';
+
+export interface LoadBalancerOptions {
+  /** One range of addresses a family at most. */
+  readonly loadBalancerCIDRs: readonly string[];
+}
+
+function isOurs({ spec }: Service): boolean {
+  const { loadBalancerClass = ownClass, type } = spec ?? {};
+  return type === 'LoadBalancer' && loadBalancerClass === ownClass;
+}
+
+const answeredBy = ({ metadata }: Service): string | undefined => metadata.annotations?.[answeredByAnnotation];
+
+const sliceIndexes = {
+  serviceName: ({ metadata: { namespace, labels } }: EndpointSlice): string[] => [
+    `${namespace}/${labels?.[serviceNameLabel]}`,
+  ],
+};
+
+class LoadBalancers {
+  readonly #context: ControllerContext;
+  readonly pools: readonly AddressPool[];
+  readonly services: Informer<Service>;
+  readonly slices: Informer<EndpointSlice>;
+  readonly nodes: Informer<Node>;
+  readonly #writes: OwnWrites<Service>;
+  /** Services that lack an address, and the last word told about each. */
+  readonly #lacking = new Map<string, string>();
+
+  constructor(context: ControllerContext, { loadBalancerCIDRs }: LoadBalancerOptions) {
+    const { informers } = context;
+    this.#context = context;
+    this.pools = loadBalancerCIDRs.map((cidr) => new AddressPool(cidr));
+    this.services = informers.informer(services);
+    this.slices = informers.informer(endpointSlices, { indexes: sliceIndexes });
+    this.nodes = informers.informer(nodes);
+    this.#writes = new OwnWrites<Service>(this.services);
+  }
+
+  /** The keys that can go on now, since something was given back. */
+  async reconcile(key: string): Promise<readonly string[]> {
+    const service = this.#writes.get(key);
+    if (service !== undefined && isOurs(service)) return this.#ensure(key, service);
+    this.#lacking.delete(key);
+    if (service !== undefined && answeredBy(service) !== undefined) await this.#write(service, [], undefined);
+    return this.#giveBack(key, []);
+  }
+
+  async #ensure(key: string, service: Service): Promise<readonly string[]> {
+    const { addresses, problem } = chooseAddresses(service, this.pools);
+    this.#tellProblem(service, problem);
+    const before = answeredBy(service);
+    const candidates = { nodes: this.nodes.list(), slices: this.slices.byIndex('serviceName', key) };
+    const [first] = addresses;
+    const node = first === undefined ? undefined : chooseNode(service, first, before, candidates);
+    const ingress = addresses.map((ip) => ({ ip, ipMode: 'VIP' }));
+    if (semanticEqual(service.status?.loadBalancer?.ingress, ingress) && before === node) return [];
+    await this.#write(service, ingress, node);
+    const text = node === undefined ? 'no node can answer for it' : `node ${node} answers for it`;
+    if (first !== undefined) this.#tell(service, 'Normal', 'EnsuredLoadBalancer', `${addresses.join(', ')}: ${text}`);
+    return this.#giveBack(key, addresses);
+  }
+
+  async #write(service: Service, ingress: readonly LoadBalancerIngress[], node: string | undefined): Promise<void> {
+    const patch = {
+      metadata: { uid: service.metadata.uid, annotations: { [answeredByAnnotation]: node ?? null } },
+      status: { loadBalancer: { ingress: ingress.length === 0 ? null : ingress } },
+    };
+    const options = { type: 'merge', subresource: 'status' } as const;
+    try {
+      const { client } = this.#context;
+      this.#writes.wrote('', await client.patch(services, namespacedKey(keyOf(service)), patch, options));
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+  }
+
+  /** Frees what the Service has no more. */
+  #giveBack(key: string, kept: readonly string[]): readonly string[] {
+    const freed = this.pools.map((pool) => pool.release(key, kept));
+    return freed.includes(true) ? [...this.#lacking.keys()] : [];
+  }
+
+  /** Told once, until it is another trouble. */
+  #tellProblem(service: Service, problem: string | undefined): void {
+    const key = keyOf(service);
+    const before = this.#lacking.get(key);
+    if (problem === undefined) this.#lacking.delete(key);
+    else this.#lacking.set(key, problem);
+    if (problem !== undefined && problem !== before)
+      this.#tell(service, 'Warning', 'SyncLoadBalancerFailed', `No address for a load balancer: ${problem}`);
+  }
+
+  #tell(service: Service, type: 'Normal' | 'Warning', reason: string, message: string): void {
+    this.#context.events.event(withKind(services, service), type, reason, message);
+  }
+}
+
+/** Starts the controller; it ends with the context's signal. Throws for what is no range. */
+export function startLoadBalancerController(context: ControllerContext, options: LoadBalancerOptions): void {
+  const balancers = new LoadBalancers(context, options);
+  const { pools, services: known, slices, nodes: machines } = balancers;
+  const queue = startController(context, {
+    name: 'load-balancer',
+    after: [known, slices, machines],
+    concurrency: 1,
+    reconcile: async (key) => {
+      for (const other of await balancers.reconcile(key)) queue.add(other);
+    },
+  });
+  // Handlers run before any key is worked on, so the pools know all that is taken before they give anything away.
+  known.onChange(({ type, object }) => {
+    const key = keyOf(object);
+    const ours = type !== 'deleted' && isOurs(object);
+    for (const address of ours ? addressesOf(object) : []) for (const pool of pools) pool.occupy(address, key);
+    queue.add(key);
+  });
+  slices.onChange(({ object }) => {
+    const service = known.get(sliceIndexes.serviceName(object)[0] ?? '');
+    if (service !== undefined && isOurs(service) && service.spec?.externalTrafficPolicy === 'Local')
+      queue.add(keyOf(service));
+  });
+  machines.onChange(({ type, object, previous }) => {
+    if (type === 'updated' && previous !== undefined && canAnswer(object) === canAnswer(previous)) return;
+    for (const service of known.list()) if (isOurs(service)) queue.add(keyOf(service));
+  });
+}

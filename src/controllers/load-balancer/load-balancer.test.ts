@@ -1,0 +1,199 @@
+/** Stories of the load balancer controller on an API server in memory. */
+import assert from 'node:assert/strict';
+import { describe, it, type TestContext } from 'node:test';
+import { endpointSlices, nodes, services } from '../../api/resources.ts';
+import type { Service, ServiceSpec } from '../../api/types.gen.ts';
+import { fakeWorld, type FakeWorld } from '../../../test/fake-cluster/controller-context.ts';
+import { eventually, quiet } from '../../../test/fake-cluster/eventually.ts';
+import { startLoadBalancerController } from './controller.ts';
+
+const namespace = 'shop';
+/** Six addresses that can be given: .1 to .6. */
+const range = '192.0.2.0/29';
+
+async function start(t: TestContext, ranges = [range], names = ['node1', 'node2', 'node3']): Promise<FakeWorld> {
+  const world = fakeWorld(t);
+  for (const name of names) await addNode(world, name);
+  startLoadBalancerController(world.context, { loadBalancerCIDRs: ranges });
+  return world;
+}
+
+async function addNode({ cluster }: FakeWorld, name: string): Promise<void> {
+  await cluster.create(nodes, { metadata: { name }, status: { conditions: [{ type: 'Ready', status: 'True' }] } });
+}
+
+async function setReady({ cluster }: FakeWorld, name: string, status: string): Promise<void> {
+  const patch = { status: { conditions: [{ type: 'Ready', status }] } };
+  await cluster.patch(nodes, { name }, patch, { type: 'merge', subresource: 'status' });
+}
+
+async function addService({ cluster }: FakeWorld, name: string, spec: ServiceSpec = {}): Promise<void> {
+  await cluster.create(services, {
+    metadata: { namespace, name },
+    spec: { type: 'LoadBalancer', ipFamilies: ['IPv4'], ports: [{ port: 80 }], ...spec },
+  });
+}
+
+/** The endpoints of a Service: a node each, and whether it is ready. */
+async function setEndpoints({ cluster }: FakeWorld, service: string, ready: Record<string, boolean>): Promise<void> {
+  const endpoints = Object.entries(ready).map(([nodeName, isReady], index) => ({
+    addresses: [`10.45.0.${index + 1}`],
+    conditions: { ready: isReady, serving: true },
+    nodeName,
+  }));
+  const metadata = { namespace, name: `${service}-1`, labels: { 'kubernetes.io/service-name': service } };
+  const slice = { metadata, addressType: 'IPv4', endpoints };
+  if (cluster.all(endpointSlices).some((each) => each.metadata.name === metadata.name))
+    await cluster.patch(endpointSlices, { namespace, name: metadata.name }, { endpoints }, { type: 'merge' });
+  else await cluster.create(endpointSlices, slice);
+}
+
+const stored = ({ cluster }: FakeWorld, name: string): Service | undefined =>
+  cluster.all(services).find(({ metadata }) => metadata.name === name);
+const address = (world: FakeWorld, name: string): string =>
+  (stored(world, name)?.status?.loadBalancer?.ingress ?? []).map(({ ip }) => ip).join();
+const answering = (world: FakeWorld, name: string): string | undefined =>
+  stored(world, name)?.metadata.annotations?.['podwire.dev/answered-by'];
+const has = (world: FakeWorld, name: string, ip: string): Promise<void> =>
+  eventually(() => assert.equal(address(world, name), ip));
+const isAnsweredBy = (world: FakeWorld, name: string, node: string | undefined): Promise<void> =>
+  eventually(() => assert.equal(answering(world, name), node));
+
+describe('a Service of type LoadBalancer', () => {
+  it('gets an address and a node, in one write', async (t) => {
+    const world = await start(t);
+    await addService(world, 'web');
+    await has(world, 'web', '192.0.2.1');
+    assert.match(answering(world, 'web') ?? '', /^node[123]$/);
+    assert.deepEqual(stored(world, 'web')?.status, { loadBalancer: { ingress: [{ ip: '192.0.2.1', ipMode: 'VIP' }] } });
+    await quiet(world.cluster);
+    assert.equal(world.cluster.countWrites('patch services/status'), 1);
+    assert.deepEqual(world.told, [`EnsuredLoadBalancer: 192.0.2.1: node ${answering(world, 'web')} answers for it`]);
+  });
+
+  it('has an address of its own, however far the informer lags', async (t) => {
+    const world = await start(t);
+    world.cluster.lagMs = 20;
+    await Promise.all(['a', 'b', 'c'].map((name) => addService(world, name)));
+    await eventually(() => {
+      const all = ['a', 'b', 'c'].map((name) => address(world, name)).sort();
+      assert.deepEqual(all, ['192.0.2.1', '192.0.2.2', '192.0.2.3']);
+    });
+    await quiet(world.cluster);
+    assert.equal(world.cluster.countWrites('patch services/status'), 3);
+  });
+
+  it('keeps address and node when the controller starts anew', async (t) => {
+    const world = await start(t);
+    await addService(world, 'a');
+    await addService(world, 'b');
+    await has(world, 'b', '192.0.2.2');
+    const before = [address(world, 'a'), answering(world, 'a'), address(world, 'b'), answering(world, 'b')];
+    startLoadBalancerController(world.context, { loadBalancerCIDRs: [range] });
+    await addService(world, 'c');
+    await has(world, 'c', '192.0.2.3');
+    assert.deepEqual([address(world, 'a'), answering(world, 'a'), address(world, 'b'), answering(world, 'b')], before);
+  });
+
+  it('gets the address that it asks for, if that is free; else it waits, and an Event tells', async (t) => {
+    const world = await start(t);
+    await addService(world, 'a', { loadBalancerIP: '192.0.2.4' });
+    await has(world, 'a', '192.0.2.4');
+    await addService(world, 'b', { loadBalancerIP: '192.0.2.4' });
+    await addService(world, 'c', { loadBalancerIP: '198.51.100.1' });
+    const problem = 'SyncLoadBalancerFailed: No address for a load balancer: spec.loadBalancerIP';
+    await eventually(() => {
+      assert.ok(world.told.includes(`${problem} 192.0.2.4 belongs to Service shop/a`));
+      assert.ok(world.told.includes(`${problem} 198.51.100.1 is not in ${range}`));
+    });
+    await world.cluster.delete(services, { namespace, name: 'a' });
+    await has(world, 'b', '192.0.2.4');
+    assert.equal(address(world, 'c'), '');
+  });
+
+  it('waits when none is left, and gets the next that is given back', async (t) => {
+    const world = await start(t, ['192.0.2.8/30']);
+    for (const name of ['a', 'b', 'c']) await addService(world, name);
+    await eventually(() =>
+      assert.ok(
+        world.told.includes(
+          'SyncLoadBalancerFailed: No address for a load balancer: no address is left in 192.0.2.8/30',
+        ),
+      ),
+    );
+    assert.equal(address(world, 'c'), '');
+    await world.cluster.patch(services, { namespace, name: 'a' }, { spec: { type: 'ClusterIP' } }, { type: 'merge' });
+    await has(world, 'c', '192.0.2.9');
+    await isAnsweredBy(world, 'a', undefined);
+  });
+
+  it('of both families gets an address of each', async (t) => {
+    const world = await start(t, [range, '2001:db8::/120']);
+    await addService(world, 'web', { ipFamilies: ['IPv6', 'IPv4'] });
+    await has(world, 'web', '2001:db8::1,192.0.2.1');
+  });
+
+  it('of a family that has no range waits', async (t) => {
+    const world = await start(t);
+    await addService(world, 'web', { ipFamilies: ['IPv6'] });
+    await eventually(() => assert.match(world.told.join(), /no range of addresses for load balancers is IPv6/));
+  });
+
+  it('is left alone with the class of somebody else', async (t) => {
+    const world = await start(t);
+    await addService(world, 'theirs', { loadBalancerClass: 'example.com/lb' });
+    await addService(world, 'ours', { loadBalancerClass: 'podwire.dev/lab' });
+    await has(world, 'ours', '192.0.2.1');
+    assert.equal(address(world, 'theirs'), '');
+  });
+});
+
+describe('the node that answers', () => {
+  it('is another one when it is not ready any more, and stays that when it comes back', async (t) => {
+    const world = await start(t);
+    await addService(world, 'web');
+    await has(world, 'web', '192.0.2.1');
+    const first = answering(world, 'web') ?? '';
+    await setReady(world, first, 'Unknown');
+    await eventually(() => assert.notEqual(answering(world, 'web'), first));
+    const second = answering(world, 'web');
+    await setReady(world, first, 'True');
+    await quiet(world.cluster);
+    assert.deepEqual([answering(world, 'web'), address(world, 'web')], [second, '192.0.2.1']);
+  });
+
+  it('is none when no node is ready; the address stays', async (t) => {
+    const world = await start(t, [range], ['node1']);
+    await addService(world, 'web');
+    await isAnsweredBy(world, 'web', 'node1');
+    await setReady(world, 'node1', 'Unknown');
+    await isAnsweredBy(world, 'web', undefined);
+    assert.equal(address(world, 'web'), '192.0.2.1');
+    await setReady(world, 'node1', 'True');
+    await isAnsweredBy(world, 'web', 'node1');
+  });
+
+  it('with policy Local is one that has ready endpoints, and follows them', async (t) => {
+    const world = await start(t);
+    await setEndpoints(world, 'web', { node1: false, node2: true });
+    await addService(world, 'web', { externalTrafficPolicy: 'Local' });
+    await isAnsweredBy(world, 'web', 'node2');
+    await setEndpoints(world, 'web', { node1: true, node2: true, node3: true });
+    await quiet(world.cluster);
+    assert.equal(answering(world, 'web'), 'node2');
+    await setEndpoints(world, 'web', { node3: true });
+    await isAnsweredBy(world, 'web', 'node3');
+    await setEndpoints(world, 'web', { node1: false });
+    await isAnsweredBy(world, 'web', 'node1');
+  });
+
+  it('is never one that is excluded from balancers', async (t) => {
+    const world = await start(t);
+    for (const name of ['node1', 'node3']) {
+      const labels = { 'node.kubernetes.io/exclude-from-external-load-balancers': '' };
+      await world.cluster.patch(nodes, { name }, { metadata: { labels } }, { type: 'merge' });
+    }
+    await addService(world, 'web');
+    await isAnsweredBy(world, 'web', 'node2');
+  });
+});

@@ -1,0 +1,21 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { defaultConfig, machineNamed, type LabConfig } from './config.ts';
+import { podwireServices } from './services.ts';
+
+const flags = (machine: string, settings: Partial<LabConfig>): readonly string[] => {
+  const config = { ...defaultConfig, nodes: ['node1'], ...settings };
+  const services = podwireServices({ node: '/node', script: '/script' });
+  return services(machineNamed(config, machine), config).flatMap(({ argv }) => argv);
+};
+
+for (const [seconds, grace, lease] of [
+  [undefined, '40s', '40'],
+  [8, '8s', '8'],
+  [300, '300s', '40'],
+] as const)
+  test(`a grace period of ${seconds ?? 'no'} seconds: nodes give a sign of life within it`, () => {
+    const settings = seconds === undefined ? {} : { nodeMonitorGraceSeconds: seconds };
+    assert.ok(flags('control-plane', settings).includes(`--node-monitor-grace-period=${grace}`));
+    assert.ok(flags('node1', settings).includes(`--node-lease-duration-seconds=${lease}`));
+  });

@@ -1,0 +1,102 @@
+/**
+ * Answers for the addresses of load balancers that the control plane gave to this node. A local route is enough: the kernel
+ * answers ARP for whatever it takes as its own, while no link has the address, so that nobody takes it for the node's. What
+ * becomes of the packets is the proxy's part; a port that no Service has is refused.
+ */
+import type { EventRecorder } from '../api/event-recorder.ts';
+import type { InformerFactory } from '../api/informer.ts';
+import type { Logger } from '../api/logger.ts';
+import { services } from '../api/resources.ts';
+import { announceAddress } from '../kernel/arp.ts';
+import { printChanges, type Change } from '../kernel/change.ts';
+import { createCommitLoop, everyInterval } from '../kernel/commit-loop.ts';
+import type { Exec } from '../kernel/exec.ts';
+import { ipv4 } from '../kernel/family.ts';
+import { IpBatchError, readLinks, readRoutes, runIpBatch } from '../kernel/ip.ts';
+import { routeProtocol } from './names.ts';
+import { uplinkOf } from './node-link.ts';
+import { addressesOfNode, planServiceAddresses } from './plan-service-addresses.ts';
+
+export interface ServiceAddressesOptions {
+  readonly exec: Exec;
+  readonly nodeName: string;
+  /** The link that has it is where neighbours ask. */
+  readonly nodeIP: string;
+  readonly informers: InformerFactory;
+  readonly events: EventRecorder;
+  readonly logger: Logger;
+  /** Ends following the cluster; routes stay. */
+  readonly signal: AbortSignal;
+  /** How often the kernel is read to see what somebody else broke. Default 30 s. */
+  readonly auditIntervalMs?: number;
+}
+
+const defaultAuditIntervalMs = 30_000;
+
+/** Brings the kernel to what the Services say; what comes back was different. */
+async function sync(
+  { exec, nodeName, nodeIP, logger }: ServiceAddressesOptions,
+  all: Parameters<typeof addressesOfNode>[0],
+) {
+  const desired = addressesOfNode(all, nodeName);
+  const observed = await readRoutes(exec, ipv4, routeProtocol, 'local');
+  if (desired.size === 0 && observed.length === 0) return [];
+  const uplink = uplinkOf(await readLinks(exec), nodeIP)?.name;
+  if (uplink === undefined) throw new Error(`no link has the node's address ${nodeIP}: neighbours cannot be answered`);
+  const plan = planServiceAddresses(desired, observed, uplink);
+  const failures = await runIpBatch(
+    exec,
+    plan.steps.map(({ line }) => line),
+  );
+  for (const address of plan.added) {
+    // Three seconds long, and nothing waits for it.
+    announceAddress(exec, address, uplink).catch((error: unknown) =>
+      logger.warn('neighbours could not be told where an address is now', { address, error }),
+    );
+  }
+  if (failures.length > 0) throw new IpBatchError('addresses of load balancers', failures);
+  return plan.steps;
+}
+
+/** Follows the Services from their first LIST on: before it nothing is touched. */
+export function startServiceAddresses(options: ServiceAddressesOptions): void {
+  const { informers, nodeName, events, signal } = options;
+  const logger = options.logger.with({ part: 'service-addresses' });
+  const known = informers.informer(services);
+  const own = { ...options, logger };
+  const log = (changes: readonly Change[]): void => {
+    if (changes.length > 0) logger.info('addresses of load balancers', { plan: printChanges(changes) });
+  };
+  const loop = createCommitLoop({
+    name: 'addresses of load balancers',
+    commit: async () => log(await sync(own, known.list())),
+    logger,
+    signal,
+  });
+  const audit = async (): Promise<void> => {
+    try {
+      await loop.settled();
+      const changes = await sync(own, known.list());
+      if (changes.length === 0) return;
+      log(changes);
+      const message = `changed by somebody else and put right: ${printChanges(changes)}`;
+      const node = { apiVersion: 'v1', kind: 'Node', metadata: { name: nodeName, uid: nodeName } };
+      events.event(node, 'Warning', 'ServiceAddressesRepaired', message.slice(0, 900));
+    } catch (error) {
+      logger.error('audit of the addresses of load balancers failed', { error });
+    }
+  };
+  const partOf = (all: Parameters<typeof addressesOfNode>[0]): string =>
+    JSON.stringify([...addressesOfNode(all, nodeName)]);
+  void known.synced.then(() => {
+    if (signal.aborted) return;
+    const stop = known.onChange(({ type, object, previous }) => {
+      const before = previous === undefined ? '[]' : partOf([previous]);
+      const now = type === 'deleted' ? '[]' : partOf([object]);
+      if (before !== now || type === 'deleted') loop.request();
+    });
+    signal.addEventListener('abort', stop, { once: true });
+    loop.request();
+    everyInterval(options.auditIntervalMs ?? defaultAuditIntervalMs, signal, audit);
+  });
+}

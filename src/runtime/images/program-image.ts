@@ -1,0 +1,88 @@
+/** This very program as an image: Node with the libraries it needs in one layer, the bundle in another, which changes more often. */
+import { readdir, readFile } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
+import type { Exec } from '../../kernel/exec.ts';
+import type { ImageInfo, ImageService } from '../contract.ts';
+import { importMadeImage, packLayer, type LayerFile } from './made-image.ts';
+
+export interface ProgramImageOptions {
+  readonly images: ImageService;
+  readonly exec: Exec;
+  /** The name that it goes by. */
+  readonly name: string;
+  /** Node's own file. */
+  readonly node: string;
+  /** The bundle's folder, and the file in it that is started. */
+  readonly folder: string;
+  readonly entry: string;
+}
+
+const nodePlace = 'usr/local/bin/node';
+const bundlePlace = 'opt/podwire';
+/** What V8 made of the bundle on this machine is no part of it. */
+const compileCache = 'compile-cache';
+
+/** The files that the dynamic linker takes for a program: `ldd` tells a path for each. */
+export function librariesOf(lddOutput: string): string[] {
+  return lddOutput.split('\n').flatMap((line) => /(?:=> |^\s*)(\/\S+) \(0x/.exec(line)?.[1] ?? []);
+}
+
+/** Every folder above a path, the topmost first. */
+function foldersOf(paths: readonly string[]): LayerFile[] {
+  const folders = new Set<string>();
+  for (const path of paths) {
+    const parts = dirname(path).split('/');
+    parts.forEach((_, index) => folders.add(parts.slice(0, index + 1).join('/')));
+  }
+  return [...folders].sort().map((path) => ({ kind: 'folder', path, mode: 0o755 }));
+}
+
+async function nodeFiles({ exec, node }: ProgramImageOptions): Promise<LayerFile[]> {
+  const { stdout } = await exec.run({ argv: ['ldd', node] });
+  const files = await Promise.all(
+    [[node, nodePlace] as const, ...librariesOf(stdout).map((path) => [path, path.slice(1)] as const)].map(
+      async ([from, path]): Promise<LayerFile> => ({ kind: 'file', path, mode: 0o755, content: await readFile(from) }),
+    ),
+  );
+  const texts: LayerFile[] = [
+    {
+      kind: 'file',
+      path: 'etc/passwd',
+      mode: 0o644,
+      content: 'root:x:0:0:root:/:/sbin/nologin\nnobody:x:65534:65534:nobody:/:/sbin/nologin\n',
+    },
+    { kind: 'file', path: 'etc/nsswitch.conf', mode: 0o644, content: 'hosts: files dns\n' },
+  ];
+  const all = [...files, ...texts];
+  return [...foldersOf([...all.map(({ path }) => path), 'tmp/.']), ...all];
+}
+
+async function bundleFiles({ folder }: ProgramImageOptions): Promise<LayerFile[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const paths = entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .filter((path) => !relative(folder, path).startsWith(compileCache))
+    .sort();
+  const files = await Promise.all(
+    paths.map(async (from): Promise<LayerFile> => {
+      return {
+        kind: 'file',
+        path: join(bundlePlace, relative(folder, from)),
+        mode: 0o644,
+        content: await readFile(from),
+      };
+    }),
+  );
+  return [...foldersOf(files.map(({ path }) => path)), ...files];
+}
+
+/** Makes and imports it; `node ENTRY` is what it runs, with the container's arguments. Rejects when Node's libraries cannot be told. */
+export async function makeProgramImage(options: ProgramImageOptions): Promise<ImageInfo> {
+  const layers = await Promise.all([nodeFiles(options).then(packLayer), bundleFiles(options).then(packLayer)]);
+  return importMadeImage(options.images, {
+    names: [options.name],
+    layers,
+    config: { Env: ['PATH=/usr/local/bin'], Entrypoint: [`/${nodePlace}`, `/${bundlePlace}/${options.entry}`] },
+  });
+}
