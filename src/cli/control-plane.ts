@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { parseCIDR } from '../api/addresses.ts';
 import type { ApiClient } from '../api/client.ts';
 import { createEventRecorder } from '../api/event-recorder.ts';
 import { createApiClient } from '../api/http-client.ts';
@@ -9,9 +10,10 @@ import { parseKubeconfig } from '../api/kubeconfig.ts';
 import { createLogger, type Logger } from '../api/logger.ts';
 import { createInformerFactory } from '../api/shared-informers.ts';
 import { startApiServer } from '../apiserver/index.ts';
-import { startControllers } from '../controllers/index.ts';
+import { startControllers, type PodRange } from '../controllers/index.ts';
 import { startScheduler } from '../scheduler/index.ts';
 import { openEmbeddedStore } from '../store/embedded/index.ts';
+import { parseCIDRs } from './cidr-list.ts';
 import type { ControlPlaneArguments } from './commands/control-plane.ts';
 import { shutdownSignal } from './shutdown.ts';
 
@@ -31,7 +33,7 @@ export async function runControlPlane(argv: ControlPlaneArguments): Promise<void
       privatePem: file('sa.key'),
       issuer: argv['service-account-issuer'],
     },
-    serviceCIDR: argv['service-cluster-ip-range'],
+    serviceCIDR: parseCIDRs('service-cluster-ip-range', argv['service-cluster-ip-range']).join(),
     nodePortRange: argv['service-node-port-range'],
     kubeletClient: {
       cert: file('apiserver-kubelet-client.crt'),
@@ -56,6 +58,16 @@ interface Parts {
   readonly signal: AbortSignal;
 }
 
+/** The flags of one family win over the one for both. */
+function podRanges(argv: ControlPlaneArguments): PodRange[] {
+  const both = argv['node-cidr-mask-size'];
+  const sizes = { 4: argv['node-cidr-mask-size-ipv4'] ?? both ?? 24, 6: argv['node-cidr-mask-size-ipv6'] ?? 64 };
+  return parseCIDRs('cluster-cidr', argv['cluster-cidr']).map((cidr) => ({
+    cidr,
+    nodeMaskSize: sizes[parseCIDR(cidr).family],
+  }));
+}
+
 /** Controllers and scheduler sign in as Kubernetes' own users, each with informers of its own. */
 function startClients(argv: ControlPlaneArguments, { file, logger, signal }: Parts): ApiClient[] {
   const connect = (name: string) => {
@@ -66,9 +78,8 @@ function startClients(argv: ControlPlaneArguments, { file, logger, signal }: Par
   const controllers = connect('controller-manager');
   startControllers({
     ...controllers,
-    podCIDR: argv['cluster-cidr'],
-    loadBalancerCIDRs: argv['load-balancer-cidr'].split(',').filter((cidr) => cidr !== ''),
-    nodeCIDRMaskSize: argv['node-cidr-mask-size'],
+    podRanges: podRanges(argv),
+    loadBalancerCIDRs: parseCIDRs('load-balancer-cidr', argv['load-balancer-cidr']),
     nodeMonitorGracePeriodMs: argv['node-monitor-grace-period'] * 1000,
     rootCA: file('ca.crt'),
   });

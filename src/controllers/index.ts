@@ -13,7 +13,7 @@ import { startEndpointSliceController } from './endpoints/slice-controller.ts';
 import { startGarbageCollector } from './garbage/controller.ts';
 import { startLoadBalancerController, type LoadBalancerOptions } from './load-balancer/controller.ts';
 import { startNamespaceController } from './namespace/controller.ts';
-import { startNodeIpamController } from './node/ipam-controller.ts';
+import { startNodeIpamController, type NodeIpamOptions } from './node/ipam-controller.ts';
 import { startNodeLifecycleController } from './node/lifecycle-controller.ts';
 import { startTaintEvictionController } from './node/taint-eviction-controller.ts';
 import { startPodGc } from './pod-gc.ts';
@@ -21,7 +21,9 @@ import { startReplicaSetController } from './replicaset/controller.ts';
 import { startRootCaPublisher } from './root-ca-publisher.ts';
 import { startServiceAccountController } from './service-accounts.ts';
 
-export interface ControllersOptions extends LoadBalancerOptions {
+export type { PodRange } from './node/node-ranges.ts';
+
+export interface ControllersOptions extends LoadBalancerOptions, NodeIpamOptions {
   readonly client: ApiClient;
   readonly informers: InformerFactory;
   /** Where events go. Left out, each controller speaks under its own component name, as upstream's do. */
@@ -29,9 +31,6 @@ export interface ControllersOptions extends LoadBalancerOptions {
   readonly logger: Logger;
   /** Ends all of them. */
   readonly signal: AbortSignal;
-  /** The cluster's pod CIDR; each node gets one subnet of `nodeCIDRMaskSize` bits. */
-  readonly podCIDR: string;
-  readonly nodeCIDRMaskSize: number;
   readonly nodeMonitorGracePeriodMs: number;
   /** PEM text, published as ConfigMap `kube-root-ca.crt` in every namespace. */
   readonly rootCA: string;

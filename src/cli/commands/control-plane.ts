@@ -7,7 +7,9 @@ export interface ControlPlaneArguments {
   readonly 'bind-address': string;
   readonly 'secure-port': number;
   readonly 'cluster-cidr': string;
-  readonly 'node-cidr-mask-size': number;
+  readonly 'node-cidr-mask-size': number | undefined;
+  readonly 'node-cidr-mask-size-ipv4': number | undefined;
+  readonly 'node-cidr-mask-size-ipv6': number | undefined;
   readonly 'service-cluster-ip-range': string;
   readonly 'service-node-port-range': string;
   readonly 'load-balancer-cidr': string;
@@ -32,9 +34,19 @@ export const controlPlaneCommand: CommandModule<object, ControlPlaneArguments> =
       },
       'bind-address': { type: 'string', default: '0.0.0.0' },
       'secure-port': { type: 'number', default: 6443 },
-      'cluster-cidr': { type: 'string', default: '10.45.0.0/16', describe: 'pods; each node gets a part' },
-      'node-cidr-mask-size': { type: 'number', default: 24, describe: 'prefix length of that part' },
-      'service-cluster-ip-range': { type: 'string', default: '10.46.0.0/16' },
+      'cluster-cidr': {
+        type: 'string',
+        default: '10.45.0.0/16',
+        describe: 'pods; each node gets a part. One range, or one of each family with a comma between',
+      },
+      'node-cidr-mask-size': { type: 'number', describe: 'prefix length of that part, of IPv4: 24 when left out' },
+      'node-cidr-mask-size-ipv4': { type: 'number', describe: 'the same' },
+      'node-cidr-mask-size-ipv6': { type: 'number', describe: 'of IPv6: 64 when left out' },
+      'service-cluster-ip-range': {
+        type: 'string',
+        default: '10.46.0.0/16',
+        describe: 'Services; one range, or one of each family',
+      },
       'service-node-port-range': { type: 'string', default: '30000-32767' },
       'load-balancer-cidr': {
         type: 'string',

@@ -114,7 +114,7 @@ describe('node IPAM', () => {
       metadata: { name: 'old' },
       spec: { podCIDR: '10.45.0.0/24', podCIDRs: ['10.45.0.0/24'] },
     });
-    startNodeIpamController(context, { podCIDR: '10.45.0.0/23', nodeCIDRMaskSize: 24 });
+    startNodeIpamController(context, { podRanges: [{ cidr: '10.45.0.0/23', nodeMaskSize: 24 }] });
     const cidrOf = (name: string): string | undefined =>
       cluster.all(nodes).find((each) => each.metadata.name === name)?.spec?.podCIDR;
     await eventually(() => assert.equal(cidrOf('late'), '10.45.1.0/24'));
@@ -122,6 +122,32 @@ describe('node IPAM', () => {
     await eventually(() => assert.deepEqual(told, ['CIDRNotAvailable: Node third status is now: CIDRNotAvailable']));
     await cluster.delete(nodes, { name: 'old' });
     await eventually(() => assert.equal(cidrOf('third'), '10.45.0.0/24'));
+  });
+});
+
+describe('node IPAM of two families', () => {
+  const podRanges = [
+    { cidr: '10.45.0.0/22', nodeMaskSize: 24 },
+    { cidr: 'fd00:45::/63', nodeMaskSize: 64 },
+  ];
+
+  it('gives every node a CIDR of each, or none', async (t) => {
+    const { cluster, context, told } = fakeWorld(t);
+    const cidrsOf = (name: string): string[] | undefined =>
+      cluster.all(nodes).find((each) => each.metadata.name === name)?.spec?.podCIDRs;
+    await cluster.create(nodes, {
+      metadata: { name: 'old' },
+      spec: { podCIDR: '10.45.0.0/24', podCIDRs: ['10.45.0.0/24', 'fd00:45::/64'] },
+    });
+    startNodeIpamController(context, { podRanges });
+    await cluster.create(nodes, { metadata: { name: 'new' } });
+    await eventually(() => assert.deepEqual(cidrsOf('new'), ['10.45.1.0/24', 'fd00:45:0:1::/64']));
+    // The second family is used up, so the first gives nothing either.
+    await cluster.create(nodes, { metadata: { name: 'third' } });
+    await eventually(() => assert.deepEqual(told, ['CIDRNotAvailable: Node third status is now: CIDRNotAvailable']));
+    assert.equal(cidrsOf('third'), undefined);
+    await cluster.delete(nodes, { name: 'old' });
+    await eventually(() => assert.equal(cidrsOf('third')?.[1], 'fd00:45::/64'));
   });
 });
 
