@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { identify, isAlive, parseProcessStat, signalProcess } from './processes.ts';
+import { catchesSignal, identify, isAlive, parseProcessStat, signalProcess } from './processes.ts';
 
 test('the name of a process may hold spaces and brackets', () => {
   const fields = ['S', '1', ...Array.from({ length: 17 }, () => '0'), '4711', '0'].join(' ');
@@ -16,4 +16,15 @@ test('the same pid with another start time is another process', () => {
   assert.equal(isAlive(other), false);
   assert.equal(signalProcess(other, 'SIGKILL'), false);
   assert.equal(signalProcess(own, 0), true);
+});
+
+test('a handler shows in the table of the kernel', () => {
+  const own = identify(process.pid);
+  assert.ok(own !== undefined);
+  const handler = (): void => undefined;
+  assert.equal(catchesSignal(own, 12), false);
+  process.on('SIGUSR2', handler);
+  assert.equal(catchesSignal(own, 12), true);
+  process.off('SIGUSR2', handler);
+  assert.equal(catchesSignal({ pid: 0, startTime: 0 }, 12), false);
 });

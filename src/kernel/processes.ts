@@ -42,3 +42,13 @@ export function signalProcess(target: ProcessIdentity, signal: NodeJS.Signals | 
     return false;
   }
 }
+
+/** Whether the process has a handler for the signal: the mask is what `SigCgt` of `/proc/PID/status` shows. False when it is gone. */
+export function catchesSignal({ pid }: ProcessIdentity, signal: number): boolean {
+  try {
+    const mask = /^SigCgt:\t([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1] ?? '0';
+    return ((BigInt(`0x${mask}`) >> BigInt(signal - 1)) & 1n) === 1n;
+  } catch {
+    return false;
+  }
+}

@@ -195,6 +195,16 @@ function inside(): void {
     await removed(deaf.sandbox);
   });
 
+  test('stop: who is told before it listens is told again', async () => {
+    const { sandbox, container, log } = await runPod('late', 'echo up; sleep 0.3; trap "exit 4" TERM; sleep 30 & wait');
+    await waitForLog(log, 'up');
+    const started = performance.now();
+    await node.runtime.stopContainer(container, 25);
+    assert.ok(performance.now() - started < 20_000, 'it did not wait for its whole grace');
+    assert.equal((await statusOf(container)).exitCode, 4);
+    await removed(sandbox);
+  });
+
   test('a command that is not there rejects, and leaves an exited container', async () => {
     const { id: sandbox } = await node.runtime.runPodSandbox(sandboxConfig('missing'));
     const container = await node.runtime.createContainer(

@@ -4,8 +4,9 @@ import { mkdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { mountOverlay } from '../../kernel/mount.ts';
-import { signalProcess } from '../../kernel/processes.ts';
+import { catchesSignal, isAlive, signalProcess, type ProcessIdentity } from '../../kernel/processes.ts';
 import type { ContainerConfig } from '../contract.ts';
 import { reasonOf, RuntimeError } from '../errors.ts';
 import { createWithConmon } from './conmon.ts';
@@ -21,6 +22,8 @@ import { signalNumber } from './signals.ts';
 import { readUserFiles, resolveUser } from './user.ts';
 
 const killTimeoutMs = 10_000;
+/** Looks come at growing distances, the last one some five seconds after the signal. */
+const tellAgainMs = 4_000;
 
 /** Writes down a container and keeps its image; nothing runs yet. The same name and attempt twice is the same container. */
 export async function createContainer(node: RuntimeNode, sandboxId: string, config: ContainerConfig): Promise<string> {
@@ -102,13 +105,33 @@ export async function stopContainer(node: RuntimeNode, id: string, timeoutSecond
   const record = containerOf(node, id);
   if (record.state !== 'running') return;
   const { process } = record;
-  if (timeoutSeconds > 0 && process !== undefined && signalProcess(process, signalNumber(record.stopSignal))) {
+  if (timeoutSeconds > 0 && process !== undefined && tellToStop(process, signalNumber(record.stopSignal))) {
     if (await node.exited(id, timeoutSeconds * 1000)) return;
   }
   const sandbox = sandboxOf(node, record.sandboxId);
   await killContainer(node, containerCgroup(node, sandbox, id), process);
   if (!(await node.exited(id, killTimeoutMs)))
     throw new RuntimeError(`${titleOf(sandbox, record.config)} does not die`);
+}
+
+/**
+ * False when it is gone. The kernel drops a signal that the first process of a PID namespace has no handler for, and one that began a moment ago
+ * may only not have come so far: a pod deleted as soon as it is Ready would then wait for its whole grace. It is told again once it listens.
+ */
+function tellToStop(process: ProcessIdentity, signal: number): boolean {
+  const listens = catchesSignal(process, signal);
+  if (!signalProcess(process, signal)) return false;
+  if (!listens) void tellAgain(process, signal);
+  return true;
+}
+
+async function tellAgain(process: ProcessIdentity, signal: number): Promise<void> {
+  for (let waitMs = 5; waitMs < tellAgainMs && isAlive(process); waitMs *= 2) {
+    await sleep(waitMs, undefined, { ref: false });
+    if (!catchesSignal(process, signal)) continue;
+    signalProcess(process, signal);
+    return;
+  }
 }
 
 /** Kills it when it runs, and takes away all of it but its log. No error when there is none. */
