@@ -1,7 +1,7 @@
 /** Pods as all pod benches make them, and what happens to them, seen through one watch. */
 import { readFileSync } from 'node:fs';
 import type { ApiClient } from '../src/api/client.ts';
-import { isAlreadyExists } from '../src/api/errors.ts';
+import { isAlreadyExists, isGone } from '../src/api/errors.ts';
 import { createApiClient } from '../src/api/http-client.ts';
 import { parseKubeconfig } from '../src/api/kubeconfig.ts';
 import { namespaces, pods, serviceAccounts } from '../src/api/resources.ts';
@@ -92,13 +92,21 @@ export class BenchPods {
   }
 
   async #follow(resourceVersion: string | undefined): Promise<void> {
-    const version = resourceVersion === undefined ? {} : { resourceVersion };
-    const options = { namespace: NAMESPACE, signal: this.#stop.signal, ...version };
-    for await (const { type, object } of this.#client.watch(pods, options)) {
-      const name = object.metadata.name ?? '';
-      if (type === 'DELETED') this.#note(`gone ${name}`);
-      else if (object.status?.conditions?.some((each) => each.type === 'Ready' && each.status === 'True'))
-        this.#note(`ready ${name}`);
+    const { signal } = this.#stop;
+    for (let last = resourceVersion; !signal.aborted; await new Promise((resolve) => setTimeout(resolve, 20))) {
+      const options = { namespace: NAMESPACE, signal, ...(last === undefined ? {} : { resourceVersion: last }) };
+      try {
+        for await (const { type, object } of this.#client.watch(pods, options)) {
+          last = object.metadata.resourceVersion;
+          const name = object.metadata.name ?? '';
+          if (type === 'DELETED') this.#note(`gone ${name}`);
+          else if (object.status?.conditions?.some((each) => each.type === 'Ready' && each.status === 'True'))
+            this.#note(`ready ${name}`);
+        }
+      } catch (error) {
+        // A server that is hard pressed breaks watches off: this one goes on where it was.
+        if (isGone(error)) throw error;
+      }
     }
   }
 
