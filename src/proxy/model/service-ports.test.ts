@@ -39,6 +39,12 @@ const lastBytes = (endpoints: readonly { ip: string }[]): number[] =>
 const forZones = (...names: string[]): Partial<Endpoint> => ({ hints: { forZones: names.map((name) => ({ name })) } });
 const forNodes = (...names: string[]): Partial<Endpoint> => ({ hints: { forNodes: names.map((name) => ({ name })) } });
 
+for (const label of ['service.kubernetes.io/headless', 'service.kubernetes.io/service-proxy-name'])
+  test(`a slice with the label ${label} is left alone`, () => {
+    const metadata = { namespace: 'shop', name: 'web-1', labels: { [label]: '' } };
+    assert.deepEqual(portOf(service(), [slice([endpoint(1)], { metadata })]).endpoints, []);
+  });
+
 test('hints for zones: those of this zone, when every ready endpoint has one', () => {
   const both = [endpoint(1, forZones('zone-1')), endpoint(2, forZones('zone-2'))];
   assert.deepEqual(lastBytes(portOf(service(), [slice(both)]).endpoints), [1]);

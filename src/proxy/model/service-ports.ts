@@ -6,7 +6,7 @@ import type { Family } from '../../kernel/family.ts';
 import { answering, candidatesOf, type Whereabouts } from './endpoints.ts';
 import type { Protocol, ServicePort } from './service-port.ts';
 
-/** Set on a Service that another proxy serves, or on Endpoints of a headless one. */
+/** Set on what another proxy serves, or on what belongs to a headless Service: on Services and on EndpointSlices alike. */
 const proxyNameLabel = 'service.kubernetes.io/service-proxy-name';
 const headlessLabel = 'service.kubernetes.io/headless';
 /** On an EndpointSlice: the Service it belongs to. */
@@ -22,15 +22,12 @@ export function serviceKeyOf(slice: EndpointSlice): string | undefined {
 
 /** Whether rules are made for it: headless ones and ExternalName are DNS's, and some belong to another proxy. */
 export function isProxied({ spec, metadata }: Service): boolean {
-  const labels = metadata.labels ?? {};
   const ip = spec?.clusterIP ?? '';
-  return (
-    ip !== '' &&
-    ip !== 'None' &&
-    spec?.type !== 'ExternalName' &&
-    !(proxyNameLabel in labels) &&
-    !(headlessLabel in labels)
-  );
+  return ip !== '' && ip !== 'None' && spec?.type !== 'ExternalName' && !isLeftAlone({ metadata });
+}
+
+function isLeftAlone({ metadata: { labels = {} } }: Pick<Service, 'metadata'>): boolean {
+  return proxyNameLabel in labels || headlessLabel in labels;
 }
 
 type Spec = NonNullable<Service['spec']>;
@@ -86,7 +83,7 @@ export function servicePorts(
   if (spec === undefined || !isProxied(service)) return [];
   const shared = sharedParts(service, spec, family);
   if (shared.clusterIPs.length === 0) return [];
-  const mine = slices.filter(({ addressType }) => addressType === `IPv${family.version}`);
+  const mine = slices.filter((slice) => slice.addressType === `IPv${family.version}` && !isLeftAlone(slice));
   return (spec.ports ?? []).map((port): ServicePort => {
     const protocol = (port.protocol ?? 'TCP').toLowerCase() as Protocol;
     return {
