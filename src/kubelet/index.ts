@@ -165,8 +165,10 @@ export async function startKubelet(options: KubeletOptions): Promise<void> {
   await runtime.start();
   await workers.startStatics();
 
-  const node = await keepNode({
+  const lease: { current?: ReturnType<typeof keepNodeLease> } = {};
+  let node = await keepNode({
     client,
+    nodes: options.informers.informer(nodes),
     identity,
     facts,
     images,
@@ -176,14 +178,20 @@ export async function startKubelet(options: KubeletOptions): Promise<void> {
       logger.info(ready ? 'the node is ready' : 'the node is not ready', { node: nodeName });
       workers.wakeAll();
     },
+    onRegisteredAgain: (again) => {
+      node = again;
+      lease.current?.renew();
+      const message = `Node ${nodeName} was deleted while its agent runs, and is registered again`;
+      options.events.event({ ...node, apiVersion: 'v1', kind: 'Node' }, 'Warning', 'NodeRegisteredAgain', message);
+    },
     logger,
     signal,
   });
   registered.resolve(node);
-  keepNodeLease({
+  lease.current = keepNodeLease({
     client,
     nodeName,
-    nodeUid: node.metadata.uid,
+    nodeUid: () => node.metadata.uid,
     durationSeconds: options.nodeLeaseDurationSeconds,
     logger,
     signal,

@@ -14,7 +14,7 @@ export interface NodeLeaseOptions {
   readonly client: ApiClient;
   readonly nodeName: string;
   /** Of the Node object, which then owns the Lease. */
-  readonly nodeUid: string | undefined;
+  readonly nodeUid: () => string | undefined;
   /** Told in the Lease; who watches over nodes must not be less patient. */
   readonly durationSeconds: number;
   readonly logger: Logger;
@@ -22,7 +22,8 @@ export interface NodeLeaseOptions {
 }
 
 function leaseOf({ nodeName, nodeUid, durationSeconds }: NodeLeaseOptions, old: Lease | undefined): Lease {
-  const owner = { apiVersion: 'v1', kind: 'Node', name: nodeName, uid: nodeUid ?? '' };
+  const uid = nodeUid();
+  const owner = { apiVersion: 'v1', kind: 'Node', name: nodeName, uid: uid ?? '' };
   return {
     apiVersion: 'coordination.k8s.io/v1',
     kind: 'Lease',
@@ -30,7 +31,7 @@ function leaseOf({ nodeName, nodeUid, durationSeconds }: NodeLeaseOptions, old: 
       ...old?.metadata,
       name: nodeName,
       namespace,
-      ...(nodeUid === undefined ? {} : { ownerReferences: [owner] }),
+      ...(uid === undefined ? {} : { ownerReferences: [owner] }),
     },
     spec: {
       ...old?.spec,
@@ -51,13 +52,15 @@ async function createOrTake(options: NodeLeaseOptions): Promise<Lease> {
   }
 }
 
-/** Renews until `signal`; a failure is tried again each second. Returns at once. */
-export function keepNodeLease(options: NodeLeaseOptions): void {
+/** Renews until `signal`; a failure is tried again each second. Returns at once, with what renews it out of turn. */
+export function keepNodeLease(options: NodeLeaseOptions): { renew(): void } {
   const { client, durationSeconds, logger, signal } = options;
   let last: Lease | undefined;
   let timer: NodeJS.Timeout | undefined;
+  let isBusy = false;
   const renew = async (): Promise<void> => {
     let waitMs = durationSeconds * (1000 / renewalsPerDuration);
+    isBusy = true;
     try {
       last = last === undefined ? await createOrTake(options) : await client.update(leases, leaseOf(options, last));
     } catch (error) {
@@ -66,8 +69,15 @@ export function keepNodeLease(options: NodeLeaseOptions): void {
       if (!signal.aborted) logger.warn('the node lease was not renewed', { error: String(error) });
       waitMs = retryMs;
     }
+    isBusy = false;
     if (!signal.aborted) timer = setTimeout(() => void renew(), waitMs);
   };
   signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
   void renew();
+  return {
+    renew() {
+      clearTimeout(timer);
+      if (!isBusy && !signal.aborted) void renew();
+    },
+  };
 }

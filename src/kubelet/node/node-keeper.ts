@@ -1,7 +1,8 @@
 /** Registers this machine's Node and keeps its status true. */
 import { isDeepStrictEqual } from 'node:util';
 import type { ApiClient } from '../../api/client.ts';
-import { isAlreadyExists } from '../../api/errors.ts';
+import { isAlreadyExists, isNotFound } from '../../api/errors.ts';
+import type { Informer } from '../../api/informer.ts';
 import type { Logger } from '../../api/logger.ts';
 import { nodes } from '../../api/resources.ts';
 import type { Node, NodeStatus } from '../../api/types.gen.ts';
@@ -11,6 +12,8 @@ import { newNode, nodeLabels, nodeStatus, type NodeHealth, type NodeIdentity } f
 
 export interface NodeKeeperOptions {
   readonly client: ApiClient;
+  /** Nodes, its own among them. */
+  readonly nodes: Informer<Node>;
   readonly identity: NodeIdentity;
   readonly facts: MachineFacts;
   readonly images: ImageService;
@@ -18,6 +21,8 @@ export interface NodeKeeperOptions {
   readonly isRuntimeReady: () => boolean;
   /** Readiness changed (or is known for the first time). */
   readonly onReady: (ready: boolean) => void;
+  /** Somebody deleted the Node object, and this is the next one. */
+  readonly onRegisteredAgain: (node: Node) => void;
   readonly logger: Logger;
   readonly signal: AbortSignal;
 }
@@ -30,6 +35,8 @@ const imagesMs = 30_000;
 const reportMs = 300_000;
 const firstRetryMs = 50;
 const maxRetryMs = 1_000;
+/** Whoever deletes the Node again and again waits longer each time for the next one, until one has lived for so long. */
+const againMs = { first: 200, max: 30_000, forgottenAfter: 300_000 };
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
@@ -54,6 +61,11 @@ function substance({ conditions, ...rest }: NodeStatus): unknown {
 class NodeKeeper {
   readonly #options: NodeKeeperOptions;
   #node: Node | undefined;
+  #registeredAtMs = 0;
+  #againMs = againMs.first;
+  /** Ends a pause of the loop. */
+  #wake = new AbortController();
+  #isGone = false;
   #writtenAtMs = 0;
   #images: NodeHealth['images'] = [];
   #imagesAtMs = 0;
@@ -68,6 +80,8 @@ class NodeKeeper {
       try {
         this.#node = await this.#createOrTake(client, identity, facts);
         this.#writtenAtMs = Date.now();
+        this.#registeredAtMs = Date.now();
+        this.#isGone = false;
         return this.#node;
       } catch (error) {
         if (signal.aborted) throw error;
@@ -80,13 +94,50 @@ class NodeKeeper {
   async #createOrTake(client: ApiClient, { nodeName }: NodeIdentity, facts: MachineFacts): Promise<Node> {
     const health = await this.#health();
     try {
-      return await client.create(nodes, newNode(this.#options.identity, facts, health, new Date()));
+      const fresh = newNode(this.#options.identity, facts, health, new Date());
+      return await client.create(nodes, { ...fresh, spec: { ...fresh.spec, ...this.#podCIDR() } });
     } catch (error) {
       if (!isAlreadyExists(error)) throw error;
     }
     const patch = { metadata: { labels: nodeLabels(nodeName, facts) } };
     const there = await client.patch(nodes, { name: nodeName }, patch, { type: 'merge' });
     return this.#writeStatus(there, health);
+  }
+
+  /** Pods that run have addresses of it: a Node that comes again has the one that was there before. */
+  #podCIDR(): Pick<NonNullable<Node['spec']>, 'podCIDR' | 'podCIDRs'> {
+    const { podCIDR, podCIDRs } = this.#node?.spec ?? {};
+    return { ...(podCIDR === undefined ? {} : { podCIDR }), ...(podCIDRs === undefined ? {} : { podCIDRs }) };
+  }
+
+  /** What others write into the Node counts, and its deletion. */
+  follow(): void {
+    const { nodes: informer, identity, signal } = this.#options;
+    const stop = informer.onChange(({ type, object, previous }) => {
+      if (object.metadata.name !== identity.nodeName) return;
+      const node = this.#node;
+      const uid = node?.metadata.uid;
+      if (node !== undefined && object.metadata.uid === uid && type !== 'deleted') {
+        this.#node = { ...node, ...(object.spec === undefined ? {} : { spec: object.spec }) };
+      } else if (object.metadata.uid === uid || previous?.metadata.uid === uid) this.#gone();
+    });
+    signal.addEventListener('abort', stop, { once: true });
+  }
+
+  #gone(): void {
+    this.#isGone = true;
+    this.#wake.abort();
+  }
+
+  async #registerAgain(): Promise<void> {
+    const { logger, signal, onRegisteredAgain } = this.#options;
+    const lived = Date.now() - this.#registeredAtMs;
+    if (lived > againMs.forgottenAfter) this.#againMs = againMs.first;
+    logger.warn('somebody deleted the Node object; it is made again', { inMs: this.#againMs });
+    await pause(this.#againMs, signal);
+    this.#againMs = Math.min(againMs.max, this.#againMs * 2);
+    if (signal.aborted) return;
+    onRegisteredAgain(await this.register());
   }
 
   async keep(): Promise<void> {
@@ -98,9 +149,12 @@ class NodeKeeper {
       if (ready !== wasReady) onReady(ready);
       wasReady = ready;
       try {
+        if (this.#isGone) await this.#registerAgain();
         await this.#report(health);
-        await pause(ready ? patientMs : impatientMs, signal);
+        this.#wake = new AbortController();
+        if (!this.#isGone) await pause(ready ? patientMs : impatientMs, AbortSignal.any([signal, this.#wake.signal]));
       } catch (error) {
+        if (isNotFound(error)) this.#gone();
         if (!signal.aborted) logger.warn('the node status was not written', { error: String(error) });
         await pause(maxRetryMs, signal);
       }
@@ -141,10 +195,14 @@ class NodeKeeper {
   }
 }
 
-/** Resolves with the Node once it is registered, however long the API is away; then its status is kept until `signal`. */
+/**
+ * Resolves with the Node once it is registered, however long the API is away; then its status is kept until `signal`, and the Node made
+ * again when somebody deletes it.
+ */
 export async function keepNode(options: NodeKeeperOptions): Promise<Node> {
   const keeper = new NodeKeeper(options);
   const node = await keeper.register();
+  keeper.follow();
   void keeper.keep();
   return node;
 }

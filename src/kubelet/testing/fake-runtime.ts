@@ -2,6 +2,7 @@
  * A runtime in memory for tests: refuses what the real one refuses, tells of ends, and can be made to lose a container or
  * a whole sandbox. Time is the real one, processes are names.
  */
+import { writeFile } from 'node:fs/promises';
 import type {
   AttachOptions,
   ContainerConfig,
@@ -185,6 +186,11 @@ class Fake implements FakeRuntime {
     if (this.#get(id).state !== 'running') throw new Error(`container ${id} is not running`);
     if (this.execSession === undefined) throw new Error('no such file or directory');
     return this.execSession(id, options);
+  }
+
+  async reopenContainerLog(id: string): Promise<void> {
+    this.#mayFail('reopenContainerLog');
+    await writeFile(this.#get(id).logPath, '');
   }
 
   async attach(id: string, { stdin }: AttachOptions): Promise<ExecSession> {
