@@ -1,7 +1,7 @@
 /** Containers and sandboxes that end: what comes back, and into which namespaces. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import type { Pod } from '../../src/api/types.gen.ts';
+import type { Event, Lease, Node, Pod } from '../../src/api/types.gen.ts';
 import { eventually, type Lab } from '../lab.ts';
 import { sleeper } from '../workloads.ts';
 
@@ -50,14 +50,15 @@ export function lifeStories(lab: Lab): void {
 
     test('a killed pause process means a new sandbox', async () => {
       const namespace = await netNamespace(lab);
-      const { spec } = await lab.get<Pod>(['pod', NAME]);
+      const { spec, status } = await lab.get<Pod>(['pod', NAME]);
       const node = spec?.nodeName ?? '';
       const others = (await processesOf(lab, node, namespace)).filter((line) => !line.includes('sleep 1000000'));
       assert.ok(others.length >= 1, 'no pause process found');
       for (const line of others) await lab.onNode(node, ['kill', '-9', line.split(' ')[0] ?? ''], { mayFail: true });
-      await eventually('another network namespace, Ready', async () => {
-        const pod = await lab.get<Pod>(['pod', NAME]);
-        return pod.status?.containerStatuses?.[0]?.ready === true && (await netNamespace(lab)) !== namespace;
+      // By its address: the kernel gives the number of a namespace that is gone to the next one.
+      await eventually('another sandbox, Ready', async () => {
+        const now = (await lab.get<Pod>(['pod', NAME])).status;
+        return now?.containerStatuses?.[0]?.ready === true && now.podIP !== status?.podIP;
       });
       const pod = await lab.get<Pod>(['pod', NAME]);
       await lab.onNode(node, ['ping', '-c', '1', '-w', '5', pod.status?.podIP ?? '']);
@@ -82,6 +83,33 @@ export function lifeStories(lab: Lab): void {
         after.status?.containerStatuses?.[0]?.containerID,
         before.status?.containerStatuses?.[0]?.containerID,
       );
+    });
+
+    test('the Node object is deleted: the agent registers again, and no pod notices', async () => {
+      const before = await lab.get<Pod>(['pod', NAME]);
+      const name = before.spec?.nodeName ?? '';
+      const pids = await processesOf(lab, name, await netNamespace(lab));
+      const old = await lab.get<Node>(['node', name]);
+      await lab.kubectl(['delete', 'node', name]);
+      const node = await eventually('another Node, Ready', async () => {
+        const found = await lab.get<Node>(['node', name]);
+        const ready = found.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True');
+        return found.metadata.uid !== old.metadata.uid && ready === true ? found : undefined;
+      });
+      assert.equal(node.spec?.podCIDR, old.spec?.podCIDR);
+      await eventually('its Lease', async () => {
+        const lease = await lab.get<Lease>(['lease', name, '-n', 'kube-node-lease']);
+        return lease.metadata.ownerReferences?.[0]?.uid === node.metadata.uid;
+      });
+      await eventually('told', async () =>
+        (await lab.list<Event>(['events'])).some(
+          ({ reason, involvedObject }) => reason === 'NodeRegisteredAgain' && involvedObject.uid === node.metadata.uid,
+        ),
+      );
+      const after = await lab.get<Pod>(['pod', NAME]);
+      assert.equal(after.metadata.uid, before.metadata.uid);
+      assert.deepEqual(after.status?.containerStatuses, before.status?.containerStatuses);
+      assert.deepEqual(await processesOf(lab, name, await netNamespace(lab)), pids);
     });
   });
 }
