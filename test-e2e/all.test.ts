@@ -14,6 +14,7 @@ import { leftoverStories } from './stories/leftovers.ts';
 import { lifeStories } from './stories/lives.ts';
 import { loadBalancerStories } from './stories/load-balancer.ts';
 import { nameStories } from './stories/names.ts';
+import { logStories } from './stories/logs.ts';
 import { outsideStories } from './stories/outside.ts';
 import { packetStories } from './stories/packets.ts';
 import { rollingStories } from './stories/rolling.ts';
@@ -61,6 +62,7 @@ describe('a lab of three nodes', { concurrency: 1 }, () => {
   daemonSetStories(lab);
   lifeStories(lab);
   staticPodStories(lab);
+  logStories(lab);
   rollingStories(lab);
   interferenceStories(lab);
   leftoverStories(lab);

@@ -11,7 +11,7 @@ import { startKubelet, type KubeletOptions } from '../kubelet/index.ts';
 import { createNodeNetwork, startServiceAddresses } from '../network/index.ts';
 import { createDepartures, startProxy, type ProxyOptions } from '../proxy/index.ts';
 import { readKubeconfigFile } from './kubeconfig-file.ts';
-import { parseNodeLabels, parseTaints } from './node-settings.ts';
+import { parseLogLimits, parseNodeLabels, parseTaints } from './node-settings.ts';
 import { pullsOf } from './pulls.ts';
 import { createBuiltinRuntime, ociRuntimeHere } from '../runtime/builtin/index.ts';
 import type { AgentArguments } from './commands/agent.ts';
@@ -95,6 +95,7 @@ async function startNode(argv: AgentArguments, { exec, logger, signal }: Ground)
     nodeName,
     nodeIP,
     ...foldersOf(argv),
+    containerLogs: parseLogLimits(argv['container-log-max-size'], argv['container-log-max-files']),
     port: argv.port,
     tls: tlsOf(argv),
     clusterDomain: argv['cluster-domain'],

@@ -1,4 +1,5 @@
-/** What a Node is registered with, in the words of the stock kubelet's flags. */
+/** What a node is told by the words of the stock kubelet's flags. */
+import { quantityValue, tryParseQuantity } from '../api/quantity.ts';
 import type { Taint } from '../api/types.gen.ts';
 import { UsageError } from './errors.ts';
 
@@ -22,6 +23,15 @@ export function parseTaints(text: string): Taint[] {
       throw new UsageError(`--register-with-taints: "${part}" is not key=value:effect`);
     return { key, ...(value === undefined || value === '' ? {} : { value }), effect };
   });
+}
+
+/** How long a container's log gets: a quantity as `10Mi`, and a number of files. */
+export function parseLogLimits(size: string, maxFiles: number): { maxBytes: number; maxFiles: number } {
+  const maxBytes = tryParseQuantity(size) === undefined ? 0 : quantityValue(size);
+  if (maxBytes <= 0) throw new UsageError(`--container-log-max-size: "${size}" is no size: 10Mi, 500k, …`);
+  if (!Number.isInteger(maxFiles) || maxFiles < 2)
+    throw new UsageError(`--container-log-max-files: ${maxFiles} is too few: 2 or more`);
+  return { maxBytes, maxFiles };
 }
 
 const parts = (text: string): string[] => text.split(',').filter((part) => part !== '');

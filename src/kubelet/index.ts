@@ -9,7 +9,8 @@ import type { Node, Pod } from '../api/types.gen.ts';
 import type { ImageService, RuntimeService } from '../runtime/contract.ts';
 import { createImageManager } from './containers/images.ts';
 import { createPodDirs } from './files/pod-dirs.ts';
-import { readMachineFacts } from './node/facts.ts';
+import { rotateLogs } from './logs/log-rotation.ts';
+import { readMachineFacts, type MachineFacts } from './node/facts.ts';
 import { keepNodeLease } from './node/lease.ts';
 import { keepNode } from './node/node-keeper.ts';
 import { nodeResources, type NodeIdentity } from './node/node-object.ts';
@@ -56,6 +57,8 @@ export interface KubeletOptions {
   readonly registerWithTaints?: NodeIdentity['taints'];
   /** A folder of manifests, and what the API would make of the pods in them. */
   readonly manifests?: { readonly folder: string; readonly loadCheck: () => Promise<PodCheck> };
+  /** When the log of a running container is put aside, and how many of its files are kept. Default 10 MiB and 5. */
+  readonly containerLogs?: { readonly maxBytes: number; readonly maxFiles: number };
   /** The proxy of this process, when there is one. */
   readonly ownRules?: OwnRules;
   /** How long the other nodes have to take a pod out of their rules before it is told to stop. Default 200 ms. */
@@ -65,6 +68,7 @@ export interface KubeletOptions {
 }
 
 const defaultEndpointDrainMs = 200;
+const defaultContainerLogs = { maxBytes: 10 * 1024 * 1024, maxFiles: 5 };
 
 type Deps = PodWorkersOptions['deps'];
 
@@ -135,12 +139,44 @@ function followManifests(
   return createStaticPods({ folder, nodeName, loadCheck, onProblem, logger, signal });
 }
 
+interface NodeFacts {
+  readonly identity: NodeIdentity;
+  readonly facts: MachineFacts;
+  readonly onReady: (ready: boolean) => void;
+}
+
+/** Resolves with the Node; it and its Lease are kept from then on. */
+async function keepRegistered(options: KubeletOptions, node: NodeFacts): Promise<Node> {
+  const { client, images, network, nodeName, logger, signal } = options;
+  const lease: { current?: ReturnType<typeof keepNodeLease> } = {};
+  let known = await keepNode({
+    ...node,
+    client,
+    nodes: options.informers.informer(nodes),
+    images,
+    network,
+    isRuntimeReady: () => true,
+    onRegisteredAgain: (again) => {
+      known = again;
+      lease.current?.renew();
+      const message = `Node ${nodeName} was deleted while its agent runs, and is registered again`;
+      options.events.event({ ...again, apiVersion: 'v1', kind: 'Node' }, 'Warning', 'NodeRegisteredAgain', message);
+    },
+    logger,
+    signal,
+  });
+  const nodeUid = (): string | undefined => known.metadata.uid;
+  const durationSeconds = options.nodeLeaseDurationSeconds;
+  lease.current = keepNodeLease({ client, nodeName, nodeUid, durationSeconds, logger, signal });
+  return known;
+}
+
 /**
  * Starts everything and resolves once the Node is registered and its pods are being worked on; it goes on until `signal`.
  * Stopping it stops no container. Rejects when the port cannot be listened on or the runtime does not start.
  */
 export async function startKubelet(options: KubeletOptions): Promise<void> {
-  const { client, runtime, images, network, nodeName, logger, signal } = options;
+  const { client, runtime, nodeName, logger, signal } = options;
   await mkdir(options.stateDir, { recursive: true, mode: 0o700 });
   const facts = await readMachineFacts(options.stateDir);
   const identity: NodeIdentity = {
@@ -163,39 +199,14 @@ export async function startKubelet(options: KubeletOptions): Promise<void> {
   const podsHere = (): Pod[] => [...informer.list().filter((pod) => !isMirrorPod(pod)), ...workers.statics()];
   await startKubeletServer({ ...options, pods: podsHere, logger });
   await runtime.start();
+  rotateLogs({ runtime, ...(options.containerLogs ?? defaultContainerLogs), logger, signal });
   await workers.startStatics();
 
-  const lease: { current?: ReturnType<typeof keepNodeLease> } = {};
-  let node = await keepNode({
-    client,
-    nodes: options.informers.informer(nodes),
-    identity,
-    facts,
-    images,
-    network,
-    isRuntimeReady: () => true,
-    onReady: (ready) => {
-      logger.info(ready ? 'the node is ready' : 'the node is not ready', { node: nodeName });
-      workers.wakeAll();
-    },
-    onRegisteredAgain: (again) => {
-      node = again;
-      lease.current?.renew();
-      const message = `Node ${nodeName} was deleted while its agent runs, and is registered again`;
-      options.events.event({ ...node, apiVersion: 'v1', kind: 'Node' }, 'Warning', 'NodeRegisteredAgain', message);
-    },
-    logger,
-    signal,
-  });
-  registered.resolve(node);
-  lease.current = keepNodeLease({
-    client,
-    nodeName,
-    nodeUid: () => node.metadata.uid,
-    durationSeconds: options.nodeLeaseDurationSeconds,
-    logger,
-    signal,
-  });
+  const onReady = (ready: boolean): void => {
+    logger.info(ready ? 'the node is ready' : 'the node is not ready', { node: nodeName });
+    workers.wakeAll();
+  };
+  registered.resolve(await keepRegistered(options, { identity, facts, onReady }));
   // A container's environment names the Services there are.
   await Promise.race([
     options.informers.informer(services).synced,

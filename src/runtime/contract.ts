@@ -169,6 +169,11 @@ export interface RuntimeService {
   removeContainer(id: string): Promise<void>;
   listContainers(): Promise<readonly ContainerStatus[]>;
   containerStatus(id: string): Promise<ContainerStatus | undefined>;
+  /**
+   * The log's file has got another name: the container is told to go on in a new one under `logPath`, and does so in a moment, losing
+   * nothing. Rejects when it cannot be told: then it goes on in the old one.
+   */
+  reopenContainerLog(id: string): Promise<void>;
   exec(id: string, options: ExecOptions): Promise<ExecSession>;
   /**
    * The streams of the container's own process, from now on. `exitCode` resolves to 0 at its end; `kill` ends the session only.

@@ -19,6 +19,8 @@ export interface AgentArguments {
   readonly 'image-door': string | undefined;
   readonly 'insecure-registry': readonly string[];
   readonly 'log-dir': string;
+  readonly 'container-log-max-size': string;
+  readonly 'container-log-max-files': number;
   readonly 'oci-runtime': 'crun' | 'runc' | undefined;
   readonly 'cgroup-parent': string;
   readonly 'max-pods': number;
@@ -62,6 +64,8 @@ export const agentCommand: CommandModule<object, AgentArguments> = {
         describe: 'HOST[:PORT] that may speak plain http, or show an unknown certificate',
       },
       'log-dir': { type: 'string', default: '/var/log/pods' },
+      'container-log-max-size': { type: 'string', default: '10Mi', describe: 'a log that is so long is put aside' },
+      'container-log-max-files': { type: 'number', default: 5, describe: 'of one container, 2 at least' },
       'oci-runtime': { choices: ['crun', 'runc'] as const, describe: 'what suits this host, when left out' },
       'cgroup-parent': { type: 'string', default: '/kubepods' },
       'max-pods': { type: 'number', default: 110 },

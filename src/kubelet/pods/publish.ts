@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Container, Pod, PodStatus } from '../../api/types.gen.ts';
 import type { ContainerStatus } from '../../runtime/contract.ts';
+import { lastLines } from '../logs/log-stream.ts';
 import { podStatus } from '../status/pod-status.ts';
 import type { WaitingReason } from '../status/container-statuses.ts';
 import type { PodDeps, PodWork } from './pod-work.ts';
@@ -34,15 +35,9 @@ function specOf(pod: Pod, name: string): Container | undefined {
   return [...(pod.spec?.containers ?? []), ...(pod.spec?.initContainers ?? [])].find((each) => each.name === name);
 }
 
-/** The end of a log in CRI's format, without its stamps. */
+/** As upstream: 80 lines at most, and 2 KiB. */
 async function endOfLog(path: string): Promise<string> {
-  const text = (await readFile(path, 'utf8').catch(() => '')).slice(-8 * maxLastWords);
-  const lines = text.split('\n').map((line) => /^\S+ (?:stdout|stderr) [FP] ?(.*)$/.exec(line)?.[1]);
-  return lines
-    .filter((line) => line !== undefined)
-    .slice(-80)
-    .join('\n')
-    .slice(-2048);
+  return (await lastLines(path, 80)).trimEnd().slice(-2048);
 }
 
 async function lastWordsOf(container: ContainerStatus, work: PodWork, deps: PodDeps): Promise<string> {

@@ -4,6 +4,7 @@ import type { Pod } from '../../api/types.gen.ts';
 import type { PodSandboxStatus } from '../../runtime/contract.ts';
 import { ContainerError } from '../containers/config-error.ts';
 import { startContainer, type StartPlace } from '../containers/start-container.ts';
+import { removeLog } from '../logs/log-files.ts';
 import { hostNetworkHosts, podHosts } from '../files/hosts.ts';
 import type { WaitingReason } from '../status/container-statuses.ts';
 import { formatDelay, raise } from './back-off.ts';
@@ -218,7 +219,10 @@ async function removeOld(deps: PodDeps, view: PodView): Promise<void> {
   const old = view.containers.filter(
     (container) => container.sandboxId !== '' && !kept.has(container) && container.state === 'exited',
   );
-  for (const { id } of old) await deps.runtime.removeContainer(id);
+  for (const { id, logPath } of old) {
+    await deps.runtime.removeContainer(id);
+    await removeLog(logPath);
+  }
   const used = new Set([...kept].map(({ sandboxId }) => sandboxId));
   for (const { id } of view.sandboxes.slice(1)) {
     if (!used.has(id)) await deps.runtime.removePodSandbox(id);

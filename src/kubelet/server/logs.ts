@@ -3,10 +3,10 @@ import type { ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { RuntimeService } from '../../runtime/contract.ts';
+import { logStream, type LogSource } from '../logs/log-stream.ts';
 import { HttpError } from './errors.ts';
 import type { ContainerFinder, ContainerPath } from './find-container.ts';
 import { parseLogOptions } from './log-options.ts';
-import { logStream, type LogSource } from './log-stream.ts';
 
 export interface LogsOptions {
   readonly runtime: RuntimeService;

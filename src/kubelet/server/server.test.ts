@@ -154,8 +154,8 @@ test('an exec without a certificate is refused before anything runs', async () =
 
 const logCases: [string, string, string][] = [
   ['all', '', 'one\ntwo\nthree\n'],
-  ['the last line', '?tailLines=1', 'ee\n'],
-  ['the last three lines of the file', '?tailLines=3', 'two\nthree\n'],
+  ['the last line, in two entries', '?tailLines=1', 'three\n'],
+  ['the last two lines', '?tailLines=2', 'two\nthree\n'],
   ['more lines than there are', '?tailLines=99', 'one\ntwo\nthree\n'],
   ['none', '?tailLines=0', ''],
   ['since', '?sinceTime=2026-01-01T00:00:02Z', 'two\nthree\n'],
@@ -326,9 +326,9 @@ test('logs: following sees what is written, and ends with the container', async 
   await once(response, 'data');
   await appendFile(logPath, '2026-01-01T00:00:04.000000000Z stdout F four\n');
   await once(response, 'data', { signal: AbortSignal.timeout(2_000) });
-  assert.equal(text, 'ee\nfour\n');
+  assert.equal(text, 'three\nfour\n');
   await appendFile(logPath, '2026-01-01T00:00:05.000000000Z stdout F last words\n');
   runtime.exit('web', 'main', 0);
   await once(response, 'end', { signal: AbortSignal.timeout(2_000) });
-  assert.equal(text, 'ee\nfour\nlast words\n');
+  assert.equal(text, 'three\nfour\nlast words\n');
 });

@@ -3,12 +3,12 @@
  * which Node cannot speak, so a few lines of perl (perl-base is part of every Debian) stand between. conmon waits for whoever is
  * attached: one who reads too slowly is cut off, or the container itself would stand still.
  */
-import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough, type Readable } from 'node:stream';
 import { startProcess } from '../../kernel/start-process.ts';
 import type { AttachOptions, ExecSession } from '../contract.ts';
 import { RuntimeError } from '../errors.ts';
+import { tellConmon } from './conmon-control.ts';
 import { containerOf, type RuntimeNode } from './node.ts';
 
 /** Output that may wait for a slow reader. */
@@ -59,17 +59,6 @@ function bounded(source: Readable, tooSlow: () => void): Readable {
   return copy;
 }
 
-/** Tells conmon the size of the terminal, by the FIFO that it reads commands from. */
-function resizeTerminal(bundle: string, columns: number, rows: number): void {
-  try {
-    const control = openSync(join(bundle, 'ctl'), constants.O_WRONLY | constants.O_NONBLOCK);
-    writeSync(control, `1 ${rows} ${columns}\n`);
-    closeSync(control);
-  } catch {
-    // It has ended.
-  }
-}
-
 /**
  * Joins the streams of a running container; what it said before is not heard again. `exitCode` is 0 when the container has ended or the
  * session was, and rejects when there is nothing to attach to. `kill` leaves the container as it is.
@@ -97,7 +86,7 @@ export async function attach(node: RuntimeNode, id: string, options: AttachOptio
     stdout: bounded(child.stdout, tooSlow),
     stderr: config.tty ? undefined : stderr,
     resize: (columns, rows) => {
-      if (config.tty && columns > 0 && rows > 0) resizeTerminal(node.places.bundle(id), columns, rows);
+      if (config.tty && columns > 0 && rows > 0) tellConmon(node.places.bundle(id), 'resize', rows, columns);
     },
     exitCode,
     kill: () => child.kill('SIGKILL'),

@@ -21,6 +21,7 @@ import type {
 import { RuntimeError } from '../errors.ts';
 import { createImageService, type ContainerImages } from '../images/index.ts';
 import { attach } from './attach.ts';
+import { reopenContainerLog } from './conmon-control.ts';
 import { createContainer, removeContainer, startContainer, stopContainer } from './containers.ts';
 import { execStreaming, execSync } from './exec-in-container.ts';
 import { ExitWatch, type ExitFile } from './exit-watch.ts';
@@ -173,6 +174,10 @@ class BuiltinRuntime implements RuntimeService {
   async containerStatus(id: string): Promise<ContainerStatus | undefined> {
     const record = this.#containers.get(id);
     return record === undefined ? undefined : containerStatusOf(record);
+  }
+
+  async reopenContainerLog(id: string): Promise<void> {
+    reopenContainerLog(this.#started(), id);
   }
 
   async exec(id: string, options: ExecOptions): Promise<ExecSession> {

@@ -1,9 +1,9 @@
 /** A container's log as a stream of text, to its end or for as long as the container runs. */
 import { watch } from 'node:fs';
-import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { LineReader, parseLogLine } from './log-lines.ts';
-import type { LogOptions } from './log-options.ts';
+import type { LogOptions } from '../server/log-options.ts';
+import { LogChain } from './log-chain.ts';
+import { parseLogLine } from './log-lines.ts';
 
 export interface LogSource {
   readonly path: string;
@@ -15,6 +15,16 @@ export interface LogSource {
 
 /** Word of a change may get lost; then it is found this late. */
 const safetyMs = 5_000;
+
+const everything: LogOptions = {
+  follow: false,
+  previous: false,
+  timestamps: false,
+  tailLines: undefined,
+  sinceMs: undefined,
+  limitBytes: undefined,
+  streams: ['stdout', 'stderr'],
+};
 
 /** Turns entries into the text that was asked for. */
 class Formatter {
@@ -78,57 +88,57 @@ class Waker implements Disposable {
   }
 }
 
-async function* drain(reader: LineReader, formatter: Formatter): AsyncGenerator<Buffer> {
-  for (let lines = await reader.next(); lines.length > 0 && !formatter.full; lines = await reader.next()) {
+async function* drain(chain: LogChain, formatter: Formatter): AsyncGenerator<Buffer> {
+  for (let lines = await chain.next(); lines.length > 0 && !formatter.full; lines = await chain.next()) {
     const text = Buffer.concat(lines.map((line) => formatter.format(line)));
     if (text.length > 0) yield text;
   }
 }
 
-/** The file under the log's name now, if it is another one than before: the log was rotated. */
-async function rotated(path: string, reader: LineReader): Promise<LineReader | undefined> {
-  const now = await stat(path).catch(() => undefined);
-  return now === undefined || now.ino === reader.inode ? undefined : LineReader.open(path);
-}
-
 async function* follow(
   source: LogSource,
-  first: LineReader,
+  chain: LogChain,
   formatter: Formatter,
   signal: AbortSignal,
 ): AsyncGenerator<Buffer> {
-  let reader = first;
   using waker = new Waker(source, signal);
-  try {
-    while (!signal.aborted && !formatter.full) {
-      // Asked before reading: what is written until the answer is read after it.
-      const isDone = await source.isDone();
-      yield* drain(reader, formatter);
-      const next = await rotated(source.path, reader);
-      if (next !== undefined) {
-        await reader.close();
-        reader = next;
-        continue;
-      }
-      if (isDone) return;
-      await waker.wait();
-    }
-  } finally {
-    await reader.close();
+  while (!signal.aborted && !formatter.full) {
+    // Asked before reading: what is written until the answer is read after it.
+    const isDone = await source.isDone();
+    yield* drain(chain, formatter);
+    // What was written between the two lines is still read: a file stays as it is once there is one after it.
+    if (await chain.goOn()) continue;
+    if (isDone) return;
+    await waker.wait();
   }
 }
 
-/** Rejects with ENOENT when there is no log. Ends early when `signal` is aborted. */
+/** Rejects with ENOENT when there is no log. Ends early when `signal` is aborted; without `follow` at what is there now. */
 export async function* logStream(source: LogSource, options: LogOptions, signal: AbortSignal): AsyncGenerator<Buffer> {
-  const reader = await LineReader.open(source.path, options.tailLines);
+  const chain = await LogChain.open(source.path, options.tailLines);
   const formatter = new Formatter(options);
-  if (options.follow) {
-    yield* follow(source, reader, formatter, signal);
-    return;
-  }
   try {
-    yield* drain(reader, formatter);
+    if (!options.follow) chain.limit();
+    yield* options.follow ? follow(source, chain, formatter, signal) : drain(chain, formatter);
   } finally {
-    await reader.close();
+    await chain.close();
+  }
+}
+
+/** The last lines of a log that is not written to any more, without its stamps; empty when there is none. */
+export async function lastLines(path: string, tailLines: number): Promise<string> {
+  try {
+    const chain = await LogChain.open(path, tailLines);
+    try {
+      chain.limit();
+      const formatter = new Formatter(everything);
+      const parts: Buffer[] = [];
+      for await (const part of drain(chain, formatter)) parts.push(part);
+      return Buffer.concat(parts).toString();
+    } finally {
+      await chain.close();
+    }
+  } catch {
+    return '';
   }
 }
