@@ -80,10 +80,12 @@ export async function readRules(exec: Exec, family: Family): Promise<RuleSet> {
 
 /**
  * Hands text in the format of iptables-save to the kernel, without flushing what it does not name. Each table block is
- * atomic; when a block fails the blocks before it stay. Rejects with iptables-restore's words.
+ * atomic; when a block fails the blocks before it stay. Rejects with iptables-restore's words. Resolves with its pid, by which
+ * the kernel's notices name who wrote.
  */
-export async function restoreRules(exec: Exec, family: Family, input: string): Promise<void> {
-  await exec.run({ argv: [family.restore, '--noflush', '-w', '10'], stdin: input, timeoutMs: 120_000 });
+export async function restoreRules(exec: Exec, family: Family, input: string): Promise<number | undefined> {
+  const { pid } = await exec.run({ argv: [family.restore, '--noflush', '-w', '10'], stdin: input, timeoutMs: 120_000 });
+  return pid;
 }
 
 /** Two implementations of iptables, each with tables of its own that the other does not show. */

@@ -17,7 +17,7 @@ const messages = Buffer.from(
 
 test('only notices about the table count, and they tell who wrote', () => {
   const ports: number[] = [];
-  createNoticeReader({ family: 'ip', name: 'podwire-services' }, ({ port }) => ports.push(port))(messages);
+  createNoticeReader([{ family: 'ip', name: 'podwire-services' }], ({ port }) => ports.push(port))(messages);
   assert.deepEqual(ports, [0x30b]);
 });
 
@@ -28,7 +28,7 @@ test('the other family, another table: silence', () => {
     { family: 'ip', name: 'podwire' },
   ] as const) {
     const ports: number[] = [];
-    createNoticeReader(table, ({ port }) => ports.push(port))(messages);
+    createNoticeReader([table], ({ port }) => ports.push(port))(messages);
     assert.deepEqual(ports, []);
   }
 });
@@ -36,7 +36,7 @@ test('the other family, another table: silence', () => {
 test('cut anywhere, it reads the same', () => {
   for (let size = 1; size < messages.length; size += 1) {
     const ports: number[] = [];
-    const read = createNoticeReader({ family: 'ip', name: 'nat' }, ({ port }) => ports.push(port));
+    const read = createNoticeReader([{ family: 'ip', name: 'nat' }], ({ port }) => ports.push(port));
     for (let at = 0; at < messages.length; at += size) read(messages.subarray(at, at + size));
     assert.deepEqual(ports, [0x30d], `pieces of ${size} bytes`);
   }

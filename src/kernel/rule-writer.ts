@@ -28,15 +28,33 @@ export interface RuleWriter {
 /** Chains a block when the back end searches linearly; measured best between 50 and 200. */
 const nftBlockSize = 100;
 
-/** Writers of one namespace take turns: a jump's place depends on the other's jumps. */
-const turns = new WeakMap<Exec, Promise<unknown>>();
+/** What the writers of one namespace share. They take turns: a jump's place depends on the other's jumps. */
+interface Shared {
+  turn: Promise<unknown>;
+  /** Of the programs that wrote, the latest ones; the kernel gives a number to another program after thousands. */
+  readonly pids: number[];
+}
+
+const all = new WeakMap<Exec, Shared>();
+const keptPids = 100;
+
+function sharedBy(exec: Exec): Shared {
+  const found = all.get(exec) ?? { turn: Promise.resolve(), pids: [] };
+  all.set(exec, found);
+  return found;
+}
+
+/** Whether a writer of this namespace wrote what the kernel gives notice of. The pid of one that writes now is known when it ends. */
+export async function wroteRules(exec: Exec, pid: number): Promise<boolean> {
+  const shared = sharedBy(exec);
+  if (!shared.pids.includes(pid)) await shared.turn;
+  return shared.pids.includes(pid);
+}
 
 function inTurn<T>(exec: Exec, work: () => Promise<T>): Promise<T> {
-  const result = (turns.get(exec) ?? Promise.resolve()).then(work, work);
-  turns.set(
-    exec,
-    result.catch(() => undefined),
-  );
+  const shared = sharedBy(exec);
+  const result = shared.turn.then(work, work);
+  shared.turn = result.catch(() => undefined);
   return result;
 }
 
@@ -45,6 +63,11 @@ export function createRuleWriter({ exec, family, owns }: RuleWriterOptions): Rul
   let blockSize: number | undefined;
   let written: DesiredRules | undefined;
 
+  const remember = (pid: number | undefined): void => {
+    const { pids } = sharedBy(exec);
+    if (pid !== undefined) pids.push(pid);
+    if (pids.length > keptPids) pids.shift();
+  };
   const write = async (desired: DesiredRules, fresh: boolean, changed?: ChainNames): Promise<readonly Change[]> => {
     blockSize ??= (await iptablesBackend(exec, family)) === 'legacy' ? Number.POSITIVE_INFINITY : nftBlockSize;
     const reading = fresh || known === undefined;
@@ -56,7 +79,7 @@ export function createRuleWriter({ exec, family, owns }: RuleWriterOptions): Rul
       return write(desired, true);
     }
     known = undefined;
-    if (plan.input !== '') await restoreRules(exec, family, plan.input);
+    if (plan.input !== '') remember(await restoreRules(exec, family, plan.input));
     known = observedAfter(options);
     return plan.changes;
   };

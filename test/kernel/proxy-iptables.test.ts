@@ -8,7 +8,7 @@ import type { BackEnd } from '../../src/proxy/back-end.ts';
 import { iptablesMode } from '../../src/proxy/iptables/index.ts';
 import type { ServicePort, Table } from '../../src/proxy/model/service-port.ts';
 import { manyServices } from '../../src/proxy/testing/many-services.ts';
-import { Place } from './node-lab.ts';
+import { eventually, Place } from './node-lab.ts';
 
 const noRoot = process.getuid?.() === 0 ? false : 'needs root for network namespaces';
 const abort = new AbortController();
@@ -32,7 +32,7 @@ async function makePlace(variant: Variant): Promise<{ place: Place; exec: Exec; 
     if (/-restore$/.test(argv[0]) && command.stdin !== undefined) restored.push(command.stdin);
     return place.exec.run({ ...command, argv });
   };
-  return { place, exec: { run }, restored };
+  return { place, exec: { run, start: (options) => place.exec.start(options) }, restored };
 }
 
 const address = (family: Family, v4: string): string =>
@@ -172,5 +172,65 @@ test(
     assert.match(await legacy.place.exec.sh('iptables-nft-save'), /PW-SERVICES/);
     const [shadow] = warnings.filter(({ first }) => first !== undefined);
     assert.match(String(shadow?.first), /nat PREROUTING .*99/, 'foreign rules there are told');
+  },
+);
+
+test(
+  'nft: what others change is seen by notice and put right at once; own writes are told apart',
+  { skip: noRoot },
+  async () => {
+    const { place, exec } = await makePlace('nft');
+    const backEnd = createBackEnd(exec, ipv4);
+    const ports = manyServices(200, 2, (index) => ({ nodePort: 30_000 + index }));
+    const table = tableOf(ports);
+    const repaired: string[] = [];
+    let audits = 0;
+    backEnd.watch?.(() => {
+      audits += 1;
+      void backEnd
+        .audit()
+        .then((changes) => repaired.push(...changes.map(({ action, object }) => `${action} ${object}`)));
+    });
+    await eventually('somebody listens', async () => audits === 1);
+    await load(backEnd, table);
+    // What was there before somebody listened is read once.
+    await backEnd.audit();
+    assert.equal(repaired.length, 0);
+
+    const saved = (): Promise<string> => place.exec.sh('iptables-save');
+    const whole = (text: string): string => text.replaceAll(/^[#:].*\n/gm, '');
+    const right = whole(await saved());
+    const breaks = {
+      'a flushed chain': ['iptables -t nat -F PW-SERVICES', 'rewrite nat PW-SERVICES'],
+      'a flushed table': ['iptables -t filter -F', 'add filter FORWARD jump'],
+      'a rule that was put in': ['iptables -t nat -I PW-NODEPORTS -j RETURN', 'rewrite nat PW-NODEPORTS'],
+      'a jump that was deleted': ['iptables -t nat -D PREROUTING 1', 'add nat PREROUTING jump'],
+      everything: ['nft flush ruleset', 'add nat PW-SERVICES'],
+    };
+    for (const [what, [command, change]] of Object.entries(breaks)) {
+      repaired.length = 0;
+      await place.exec.sh(command ?? '');
+      const started = performance.now();
+      await eventually(`${what} is put right`, async () => repaired.includes(change ?? ''), 10_000);
+      const ms = Math.round(performance.now() - started);
+      assert.equal(whole(await saved()), right, `${what}, after ${ms} ms`);
+    }
+
+    const settled = audits;
+    const [port] = ports;
+    assert.ok(port);
+    for (const kept of [1, 2, 1, 2]) {
+      const after = [{ ...port, endpoints: port.endpoints.slice(0, kept) }];
+      const before = table.get(port.service) ?? [];
+      table.set(port.service, after);
+      await backEnd.sync({ table, changes: [{ key: port.service, before, after }] });
+    }
+    await place.exec.sh('iptables -t nat -N FOREIGN');
+    await place.exec.sh('iptables -t nat -A FOREIGN -j RETURN');
+    repaired.length = 0;
+    // A notice comes after those before it: when this one has come, all others have.
+    await place.exec.sh('iptables -t nat -A PW-NODEPORTS -j RETURN');
+    await eventually('put right', async () => repaired.length > 0, 10_000);
+    assert.equal(audits, settled + 1, 'one audit, for the last of these');
   },
 );

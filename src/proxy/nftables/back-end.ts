@@ -1,7 +1,7 @@
 /** The nftables mode of one family: small transactions, the table read back only when nobody knows what is there. */
 import { tryParseCIDR } from '../../api/addresses.ts';
 import type { Change } from '../../kernel/change.ts';
-import { createTouchWatch } from './touch-watch.ts';
+import { createTouchWatch } from '../touch-watch.ts';
 import { readTable } from '../../kernel/nft.ts';
 import { createNftWriter } from '../../kernel/nft-writer.ts';
 import type { BackEnd, BackEndOptions, Wanted } from '../back-end.ts';
@@ -44,7 +44,11 @@ class NftablesBackEnd implements BackEnd {
     this.#table = tableOf(family);
     this.#writer = createNftWriter(exec);
     this.#ledger = createLedger({ family, clusterCIDR });
-    this.#watch = createTouchWatch({ ...options, table: this.#table, wrote: (port) => this.#writer.wrote(port) });
+    this.#watch = createTouchWatch({
+      ...options,
+      tables: [this.#table],
+      isOurs: ({ port }) => this.#writer.wrote(port),
+    });
     signal.addEventListener('abort', () => this.#writer.close(), { once: true });
   }
 

@@ -1,16 +1,16 @@
-/** Whether somebody else touched the table: told by the kernel's notices, which carry who wrote. */
-import type { Logger } from '../../api/logger.ts';
-import type { Exec } from '../../kernel/exec.ts';
-import { watchNft } from '../../kernel/nft-events.ts';
-import type { TableName } from '../../kernel/nft.ts';
+/** Whether somebody else touched our tables: told by the kernel's notices, which carry who wrote. */
+import type { Logger } from '../api/logger.ts';
+import type { Exec } from '../kernel/exec.ts';
+import { watchNft, type NftNotice } from '../kernel/nft-events.ts';
+import type { TableName } from '../kernel/nft.ts';
 
 export interface TouchWatchOptions {
   readonly exec: Exec;
-  readonly table: TableName;
+  readonly tables: readonly TableName[];
   readonly logger: Logger;
   readonly signal: AbortSignal;
-  /** Whether it was us. */
-  wrote(port: number): boolean;
+  /** Whether it was us, or is no concern of ours; it may take until a commit of ours is over to know. */
+  isOurs(notice: NftNotice): boolean | Promise<boolean>;
 }
 
 export interface TouchWatch {
@@ -27,7 +27,7 @@ const restartAfterMs = 500;
 
 /** Nobody listens before `start`. */
 export function createTouchWatch(options: TouchWatchOptions): TouchWatch {
-  const { exec, table, logger, signal } = options;
+  const { exec, tables, logger, signal } = options;
   let isListening = false;
   let isTouched = false;
   let timer: NodeJS.Timeout | undefined;
@@ -39,12 +39,16 @@ export function createTouchWatch(options: TouchWatchOptions): TouchWatch {
       if (!signal.aborted) onTouched();
     }, gatherMs).unref();
   };
+  const judge = async (notice: NftNotice): Promise<void> => {
+    const isOurs = options.isOurs(notice);
+    if (isOurs !== true && !(await isOurs)) touch();
+  };
   const listen = async (): Promise<void> => {
     const child = await watchNft({
       exec,
-      table,
+      tables,
       signal,
-      onNotice: ({ port }) => (options.wrote(port) ? undefined : touch()),
+      onNotice: (notice) => void judge(notice),
       onLost: (reason) => {
         isListening = false;
         logger.warn('notices about nftables may have been missed, the table will be read', { reason });
