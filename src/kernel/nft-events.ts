@@ -89,6 +89,7 @@ export async function watchNft(options: NftWatchOptions): Promise<RunningProcess
   const start = exec.start?.bind(exec) ?? startProcess;
   const child = await start({ argv: [...argv] as [string, ...string[]] }).catch(() => undefined);
   if (child === undefined) return undefined;
+  if (signal.aborted) child.kill();
   let words = '';
   child.stdout.on('data', createNoticeReader(tables, onNotice));
   child.stderr?.setEncoding('utf8').on('data', (text: string) => (words = `${words}${text}`.slice(-500)));

@@ -43,6 +43,7 @@ class InteractiveNft implements NftSession {
   }
 
   async commit(commands: readonly string[]): Promise<void> {
+    if (this.#isClosed) throw new Error('the nft session was closed');
     this.#process ??= this.#start();
     const { stdin } = await this.#process.catch((error: unknown) => {
       this.#process = undefined;
@@ -73,6 +74,7 @@ class InteractiveNft implements NftSession {
       if (this.#current === child) this.#lose('it ended');
     });
     this.#current = child;
+    if (this.#isClosed) this.#lose('the nft session was closed');
     return child;
   }
   #current: RunningProcess | undefined;
