@@ -52,7 +52,7 @@ export function createTouchWatch(options: TouchWatchOptions): TouchWatch {
       onLost: (reason) => {
         isListening = false;
         logger.warn('notices about nftables may have been missed, the table will be read', { reason });
-        setTimeout(() => void listen(), restartAfterMs).unref();
+        setTimeout(() => void (signal.aborted ? undefined : listen()), restartAfterMs).unref();
       },
     });
     if (child === undefined)

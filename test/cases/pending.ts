@@ -22,7 +22,7 @@ const noRelay: Pending = {
 export const pending: Readonly<Record<CaseMode, readonly Pending[]>> = {
   'iptables-nft': [noRelay],
   'iptables-legacy': [noRelay],
-  nftables: [],
+  nftables: [noRelay],
   userspace: [],
 };
 

@@ -74,6 +74,10 @@ class PortElements {
 
   front(front: Front): void {
     const isNode = front.kind === 'node';
+    if (front.kind === 'cluster') {
+      const key = front.key.slice(0, front.key.indexOf(' '));
+      this.elements.push({ set: 'cluster-ips', key, rest: comment(this.#placed.port.service) });
+    }
     const verdict = this.#verdictOf(front);
     if (front.sourceRanges === undefined) return this.verdict(isNode ? 'node-ports' : 'services', front, verdict);
     if (front.sourceRanges.length === 0) return this.verdict('services', front, 'drop');

@@ -4,11 +4,11 @@ import type { Difference } from './ledger.ts';
 import type { ChainText, SetText } from './objects.ts';
 import type { Edit, ElementText } from './transaction.ts';
 
-/** How many ports ask for the same element: a pod that may be sent to itself stands behind many Services. */
+/** How many ports ask for the same element: a pod that may be sent to itself stands behind many Services, a cluster IP has many ports. */
 export type Counts = Map<string, number>;
 
 const idOf = ({ set, key }: ElementText): string => `${set} ${key}`;
-const isShared = ({ set }: ElementText): boolean => set === 'hairpin';
+const isShared = ({ set }: ElementText): boolean => set === 'hairpin' || set === 'cluster-ips';
 
 /** The elements of these ports by id; the shared ones are counted, and `touched` keeps what was counted before. */
 function elementsOf(

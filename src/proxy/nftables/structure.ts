@@ -76,6 +76,7 @@ function fixedSets({ family, nodePortAddresses }: StructureOptions): readonly Se
         comment('podwire: who may use the address of a load balancer'),
       ],
     },
+    { kind: 'set', name: 'cluster-ips', head: [`type ${type}`, comment('podwire: cluster IPs, whatever the port')] },
     {
       kind: 'set',
       name: 'hairpin',
@@ -115,7 +116,11 @@ function fixedChains(options: StructureOptions): readonly ChainText[] {
     chain('restricted', 'podwire: only from the ranges of the Service', restricted),
     localPolicy(false, options),
     localPolicy(true, options),
-    chain('services', 'podwire: Services, by address and by node port', [`${key} vmap @services`, nodePorts]),
+    chain('services', 'podwire: Services, by address and by node port', [
+      `${key} vmap @services`,
+      `${ip} daddr @cluster-ips goto refuse`,
+      nodePorts,
+    ]),
     chain(
       'prerouting',
       'podwire: what comes in',
