@@ -82,6 +82,13 @@ export async function mountOverlay(exec: Exec, overlay: OverlayMount): Promise<v
   await exec.run({ argv: ['mount', '-t', 'overlay', 'overlay', '-o', options, overlay.target] });
 }
 
+/** Shows at `target` (a folder for a folder, a file for a file) what this process has open, whatever its path leads to by now. */
+export async function mountOpenFile(exec: Exec, descriptor: number, target: string): Promise<void> {
+  const source = `/proc/${process.pid}/fd/${descriptor}`;
+  // mount(8) would look the link up and mount the path that it reads there.
+  await exec.run({ argv: ['mount', '--no-canonicalize', '--bind', source, target] });
+}
+
 /**
  * Takes mounts away in the given order, in one spawn; those that are not there are no error. What is busy is
  * detached: gone from the tree at once, from the kernel when its last user ends.

@@ -56,6 +56,8 @@ export interface PodSandboxStatus {
 
 export interface Mount {
   readonly hostPath: string;
+  /** A folder that others may write to, in which `hostPath` lies, links resolved: one that was put there since is not followed. */
+  readonly beneath?: string;
   readonly containerPath: string;
   readonly readOnly: boolean;
 }

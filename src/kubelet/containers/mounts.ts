@@ -21,11 +21,14 @@ export const defaultTerminationPath = '/dev/termination-log';
 
 type VolumeMount = NonNullable<Container['volumeMounts']>[number];
 
-async function sourceOf(mount: VolumeMount, { volumes, env }: MountsInput): Promise<string> {
+async function sourceOf(
+  mount: VolumeMount,
+  { volumes, env }: MountsInput,
+): Promise<Pick<Mount, 'hostPath' | 'beneath'>> {
   const volume = volumes.get(mount.name);
   if (volume === undefined) throw configError(`volume "${mount.name}" is not there`);
   const subPath = mount.subPathExpr === undefined ? mount.subPath : expand(mount.subPathExpr, (name) => env.get(name));
-  if (subPath === undefined || subPath === '') return volume;
+  if (subPath === undefined || subPath === '') return { hostPath: volume };
   try {
     return await resolveSubPath(volume, subPath);
   } catch (error) {
@@ -35,7 +38,7 @@ async function sourceOf(mount: VolumeMount, { volumes, env }: MountsInput): Prom
 
 async function volumeMount(mount: VolumeMount, input: MountsInput): Promise<Mount> {
   const containerPath = mount.mountPath.startsWith('/') ? mount.mountPath : `/${mount.mountPath}`;
-  return { hostPath: await sourceOf(mount, input), containerPath, readOnly: mount.readOnly === true };
+  return { ...(await sourceOf(mount, input)), containerPath, readOnly: mount.readOnly === true };
 }
 
 /** Volumes, /etc/hosts and the termination log; a path that the spec mounts itself is left to it. */

@@ -46,7 +46,10 @@ for (const path of ['../a', '/a', 'a/../../b', '', '..data']) {
 test('subPath: inside is made, outside is refused, also by a link', async () => {
   const volume = join(folder, 'v');
   await mkdir(volume);
-  assert.equal(await resolveSubPath(volume, 'a/b'), join(volume, 'a', 'b'));
+  assert.deepEqual(await resolveSubPath(volume, 'a/b'), { hostPath: join(volume, 'a', 'b'), beneath: volume });
+  assert.ok((await stat(join(volume, 'a', 'b'))).isDirectory());
+  await symlink('a', join(volume, 'link'));
+  assert.deepEqual(await resolveSubPath(volume, 'link/b'), { hostPath: join(volume, 'a', 'b'), beneath: volume });
   await symlink('/etc', join(volume, 'etc'));
   for (const path of ['..', 'a/../../x', '/etc', 'etc', 'etc/ssl/new'])
     await assert.rejects(resolveSubPath(volume, path), /leads out/);

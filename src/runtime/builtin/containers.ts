@@ -19,6 +19,7 @@ import { ended, failedStart, type ContainerRecord, type SandboxRecord } from './
 import { clearRunState, killContainer } from './remains.ts';
 import { sandboxMounts } from './sandbox-files.ts';
 import { signalNumber } from './signals.ts';
+import { holdSubPaths } from './sub-paths.ts';
 import { readUserFiles, resolveUser } from './user.ts';
 
 const killTimeoutMs = 10_000;
@@ -60,9 +61,7 @@ export async function startContainer(node: RuntimeNode, id: string): Promise<voi
     throw new RuntimeError(`${titleOf(sandbox, record.config)} is ${record.state}: it starts only once`);
   node.containers.put({ ...record, state: 'starting' });
   try {
-    const spec = await prepare(node, record, sandbox);
-    const { logPath, stdin, stdinOnce } = record.config;
-    const process = await createWithConmon({ id, spec, logPath, stdin, stdinOnce }, node);
+    const process = await create(node, record, sandbox);
     const running: ContainerRecord = { ...record, state: 'running', process, startedAt: new Date().toISOString() };
     node.containers.put(running); // before it runs: its end may be told at once
     await startCreated(node.runtime, node.exec, id);
@@ -70,6 +69,19 @@ export async function startContainer(node: RuntimeNode, id: string): Promise<voi
     node.containers.put(ended(record, failedStart(reasonOf(error), new Date())));
     await clearRunState(node, id, containerCgroup(node, sandbox, id));
     throw new RuntimeError(`${titleOf(sandbox, record.config)}: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+/** Its process waits to be started then, with everything mounted. */
+async function create(node: RuntimeNode, record: ContainerRecord, sandbox: SandboxRecord): Promise<ProcessIdentity> {
+  const { id, config } = record;
+  const held = await holdSubPaths(node, id, config.mounts);
+  try {
+    const spec = await prepare(node, { ...record, config: { ...config, mounts: held.mounts } }, sandbox);
+    const { logPath, stdin, stdinOnce } = config;
+    return await createWithConmon({ id, spec, logPath, stdin, stdinOnce }, node);
+  } finally {
+    await held.release();
   }
 }
 
