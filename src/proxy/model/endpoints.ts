@@ -24,15 +24,19 @@ export interface Whereabouts {
 
 type SliceEndpoint = NonNullable<EndpointSlice['endpoints']>[number];
 
-/** What is said of an endpoint; a pod of this node that is about to be stopped leaves before its slices say so. */
+/**
+ * What is said of an endpoint; a pod of this node that is about to be stopped leaves before its slices say so. Once they do they are
+ * believed: one that ends and is ready all the same belongs to a Service that publishes all its addresses.
+ */
 function conditionsOf(
   { conditions, targetRef }: SliceEndpoint,
   leaving: ReadonlySet<string> | undefined,
 ): Pick<Candidate, 'ready' | 'serving' | 'terminating'> {
   const ready = conditions?.ready ?? true;
   const serving = conditions?.serving ?? ready;
-  if (leaving?.has(targetRef?.uid ?? '') === true) return { ready: false, serving, terminating: true };
-  return { ready, serving, terminating: conditions?.terminating ?? false };
+  const terminating = conditions?.terminating ?? false;
+  const isFirst = !terminating && leaving?.has(targetRef?.uid ?? '') === true;
+  return isFirst ? { ready: false, serving, terminating: true } : { ready, serving, terminating };
 }
 
 function candidateOf(endpoint: SliceEndpoint, port: number, where: Whereabouts): Candidate | undefined {

@@ -45,6 +45,17 @@ for (const label of ['service.kubernetes.io/headless', 'service.kubernetes.io/se
     assert.deepEqual(portOf(service(), [slice([endpoint(1)], { metadata })]).endpoints, []);
   });
 
+test('a pod that leaves is out before its slices say so; what they say then is believed', () => {
+  const where = { ...here, leaving: new Set(['uid-1']) };
+  const pod = (conditions: Endpoint['conditions']): Endpoint =>
+    endpoint(1, { targetRef: { kind: 'Pod', uid: 'uid-1' }, ...(conditions === undefined ? {} : { conditions }) });
+  const both = (conditions: Endpoint['conditions']): number[] =>
+    lastBytes(portOf(service(), [slice([pod(conditions), endpoint(2)])], where).endpoints);
+  assert.deepEqual(both({ ready: true, serving: true, terminating: false }), [2]);
+  assert.deepEqual(both({ ready: false, serving: true, terminating: true }), [2]);
+  assert.deepEqual(both({ ready: true, serving: false, terminating: true }), [1, 2]);
+});
+
 test('hints for zones: those of this zone, when every ready endpoint has one', () => {
   const both = [endpoint(1, forZones('zone-1')), endpoint(2, forZones('zone-2'))];
   assert.deepEqual(lastBytes(portOf(service(), [slice(both)]).endpoints), [1]);
