@@ -109,9 +109,3 @@ function kill(pid: number): void {
 function ignoreMissing(error: NodeJS.ErrnoException): void {
   if (error.code !== 'ENOENT') throw error;
 }
-
-/** Moves a process into the group, in every hierarchy that lets it; best effort, it may have ended. */
-export async function moveToCgroup(layout: CgroupLayout, path: string, pid: number): Promise<void> {
-  for (const root of layout.roots)
-    await writeFile(join(root, path, 'cgroup.procs'), String(pid)).catch(() => undefined);
-}

@@ -44,6 +44,11 @@ export interface Exec {
   run(command: Command): Promise<CommandResult>;
   /** Starts a program that one goes on talking to, where `run` runs its programs. Missing: as a child of this very process (`startProcess`). */
   start?(options: StartOptions): Promise<RunningProcess>;
+  /**
+   * Only where programs are children of another process than this one: that process joins the control groups of these
+   * `cgroup.procs` files, now, and so does each that takes its place, before it starts anything.
+   */
+  placeStarter?(files: readonly string[]): void;
 }
 
 /** Why a program did not do what was asked: carries the command, its exit, stderr, duration, and a boolean per cause. */

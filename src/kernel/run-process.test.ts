@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { CommandError, type Exec } from './exec.ts';
 import { createDirectExec } from './run-process.ts';
@@ -119,6 +121,23 @@ test('runner', async (t) => {
     assert.match((await waiting).message, /the runner process ended \(SIGKILL\)/);
     assert.equal((await own.run({ argv: ['echo', 'again'] })).stdout, 'again\n');
     await own.close();
+  });
+
+  await t.test('it joins the groups it is told, and so does the one that takes its place', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'podwire-runner-'));
+    const file = join(folder, 'cgroup.procs');
+    const own = await createRunner({ logger: silentLogger });
+    const pid = async (): Promise<string> => (await own.run({ argv: ['sh', '-c', 'printf $PPID'] })).stdout;
+    own.placeStarter?.([join(folder, 'missing/cgroup.procs'), file]);
+    const first = await pid();
+    assert.equal(readFileSync(file, 'utf8'), first);
+    process.kill(Number(first), 'SIGKILL');
+    await failure(own.run({ argv: ['sleep', '1'] }));
+    const second = await pid();
+    assert.notEqual(second, first);
+    assert.equal(readFileSync(file, 'utf8'), second);
+    await own.close();
+    rmSync(folder, { recursive: true });
   });
 
   await t.test('closed: no more calls', async () => {

@@ -1,4 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Socket } from 'node:net';
 import type { Logger } from '../api/logger.ts';
@@ -52,6 +53,7 @@ class ForkedRunner implements Runner {
   #child: ChildProcess | undefined;
   #socket: Socket | undefined;
   #lastId = 0;
+  #groups: readonly string[] = [];
   #closed = false;
 
   constructor(logger: Logger, entry: readonly string[]) {
@@ -70,6 +72,11 @@ class ForkedRunner implements Runner {
     });
   }
 
+  placeStarter(files: readonly string[]): void {
+    this.#groups = files;
+    if (this.#child?.pid !== undefined) joinGroups(files, this.#child.pid);
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     const child = this.#child;
@@ -83,6 +90,7 @@ class ForkedRunner implements Runner {
     const child = spawnProgram([process.execPath, ...this.#entry], { stdio: ['ignore', 'inherit', 'inherit', 'pipe'] });
     const socket = child.stdio[runnerDescriptor] as unknown as Socket;
     this.#child = child;
+    if (child.pid !== undefined) joinGroups(this.#groups, child.pid);
     child.on('error', (error) => this.#lose(child, error.message));
     child.on('exit', (code, signal) => this.#lose(child, `the runner process ended (${signal ?? code})`));
     socket.on('error', () => undefined); // the exit event follows
@@ -106,6 +114,17 @@ class ForkedRunner implements Runner {
       this.#logger.error('runner lost, the next command starts a new one', { reason, pending: this.#pending.size });
     for (const pending of this.#pending.values()) pending.reject(lost(pending, reason));
     this.#pending.clear();
+  }
+}
+
+/** Best effort: a hierarchy may not let it, and the process may have ended. */
+function joinGroups(files: readonly string[], pid: number): void {
+  for (const file of files) {
+    try {
+      writeFileSync(file, String(pid));
+    } catch {
+      // Told above.
+    }
   }
 }
 

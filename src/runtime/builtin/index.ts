@@ -107,7 +107,7 @@ class BuiltinRuntime implements RuntimeService {
     const cgroups = cgroupLayout();
     const runtime = chooseOciRuntime(cgroups, this.#places.oci, ociRuntime);
     await prepareFolders(this.#places, cgroups, pauseProgram);
-    await moveStarterAside(exec, cgroups, this.#places.conmonCgroup);
+    moveStarterAside(exec, cgroups, this.#places.conmonCgroup);
     const host = await probeHost(cgroups);
     if (!host.deviceRules) logger.warn('device rules are left out: they need CAP_SYS_RESOURCE here');
     this.#sandboxes.load();

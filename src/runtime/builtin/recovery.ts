@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { chmod, copyFile, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { createCgroup, moveToCgroup, type CgroupLayout } from '../../kernel/cgroup.ts';
+import { createCgroup, type CgroupLayout } from '../../kernel/cgroup.ts';
 import type { Exec } from '../../kernel/exec.ts';
 import { mountsUnder, unmount } from '../../kernel/mount.ts';
 import { isAlive } from '../../kernel/processes.ts';
@@ -33,13 +33,11 @@ export async function prepareFolders(places: Places, cgroups: CgroupLayout, paus
 }
 
 /**
- * Moves the process that starts programs out of the group that we run in, once: conmons are born where it is, and a supervisor that stops us
+ * Keeps the process that starts programs out of the group that we run in: conmons are born where it is, and a supervisor that stops us
  * by group must not stop what watches containers. (Moving each conmon would cost some 10 ms a container: the kernel waits for all readers.)
  */
-export async function moveStarterAside(exec: Exec, cgroups: CgroupLayout, group: string): Promise<void> {
-  const { stdout } = await exec.run({ argv: ['cat', '/proc/self/stat'] });
-  const parent = Number(stdout.slice(stdout.lastIndexOf(')') + 2).split(' ')[1]);
-  if (parent > 1 && parent !== process.pid) await moveToCgroup(cgroups, group, parent);
+export function moveStarterAside(exec: Exec, cgroups: CgroupLayout, group: string): void {
+  exec.placeStarter?.(cgroups.roots.map((root) => join(root, group, 'cgroup.procs')));
 }
 
 /** The node's name in leases: made once, kept with its state. */
