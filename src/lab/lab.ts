@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
-import { readFile, rm, rmdir } from 'node:fs/promises';
+import { readdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
+import { basename, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { Exec } from '../kernel/exec.ts';
 import { agreeConfig } from './agree-config.ts';
@@ -81,8 +82,8 @@ export interface Lab {
   stopMachine(name: string): Promise<boolean>;
   /** Adds the next free node and starts it. */
   addNode(): Promise<LabStart>;
-  /** Ends a node and forgets it, its state included. */
-  removeNode(name: string): Promise<void>;
+  /** Ends a node and forgets it, its state included. `forget` is called before the lab's file is without it: cut short, all may be repeated. */
+  removeNode(name: string, forget?: () => Promise<void>): Promise<void>;
   /** The arguments before a command that is to run inside a machine. */
   enter(machine: string): Promise<[string, ...string[]]>;
 }
@@ -157,11 +158,13 @@ class NamespaceLab implements Lab {
       const plan = planRemoval(await observeLab(this.#name, host), false);
       await applyPlan(plan, config, host, exec);
       await removeImageDoor(this.#name);
-      const { lab } = labPlaces(this.#name);
+      const { lab, config: labFile } = labPlaces(this.#name);
       const hadState = existsSync(lab);
       await refuseMountsBelow(lab);
-      await rm(lab, { recursive: true, force: true });
+      // lab.json last, or a `down` that is cut short leaves what only it tells of.
+      await removeAllBut(lab, basename(labFile));
       if (file?.madeNetnsMount === true) await this.#removeNetnsMount(exec);
+      await rm(lab, { recursive: true, force: true });
       return plan.length > 0 || hadState;
     });
   }
@@ -219,15 +222,16 @@ class NamespaceLab implements Lab {
     });
   }
 
-  removeNode(name: string): Promise<void> {
+  removeNode(name: string, forget?: () => Promise<void>): Promise<void> {
     return this.#locked(async (exec) => {
       const file = await requireLabFile(this.#name);
       if (machineNamed(file.config, name).role !== 'node') throw new LabError(`${name} is not a node`);
       await this.#removeMachine(file.config, name, exec);
-      await writeLabFile({ ...file, config: withoutNode(file.config, name) });
       const { folder } = machinePlaces(this.#name, name);
       await refuseMountsBelow(folder);
       await rm(folder, { recursive: true, force: true });
+      await forget?.();
+      await writeLabFile({ ...file, config: withoutNode(file.config, name) });
     });
   }
 
@@ -315,6 +319,11 @@ async function rmdirIfMounted(exec: Exec): Promise<void> {
   if (mounts.includes(' /run/netns/')) return;
   if (mounts.includes(' /run/netns ')) await exec.run({ argv: ['umount', '/run/netns'] });
   await rmdir('/run/netns');
+}
+
+async function removeAllBut(folder: string, kept: string): Promise<void> {
+  const entries = (await readdir(folder).catch(() => [])).filter((entry) => entry !== kept);
+  await Promise.all(entries.map((entry) => rm(join(folder, entry), { recursive: true, force: true })));
 }
 
 /** Removing a folder must never reach through a mount. */

@@ -222,13 +222,20 @@ function firstProcess(): string {
   ].join('\n');
 }
 
-/** A service under s6: joins its control group and becomes the program. */
+/**
+ * A service under s6: joins its control group and becomes the program. What is in the group already is the one before, whose supervisor
+ * was killed and which went on: it ends first, or two would do the same work. The group is made anew then: a process that is cloned into
+ * another group (as crun does at exec) from one that was ever killed dies at birth, since Linux 6.13 compares the counts of their kills.
+ */
 export function serviceRun(name: string, argv: readonly string[]): string {
+  const group = `/sys/fs/cgroup/system/${name}`;
   return [
     '#!/bin/sh',
     'exec 2>&1',
-    `mkdir -p /sys/fs/cgroup/system/${name}`,
-    `echo 0 > /sys/fs/cgroup/system/${name}/cgroup.procs`,
+    `while read -r _ populated 2> /dev/null < ${group}/cgroup.events && [ "$populated" = 1 ]; do echo 1 > ${group}/cgroup.kill; sleep 0.01; done`,
+    `rmdir ${group} 2> /dev/null`,
+    `mkdir -p ${group}`,
+    `echo 0 > ${group}/cgroup.procs`,
     `exec ${words(...argv)}`,
     '',
   ].join('\n');

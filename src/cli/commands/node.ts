@@ -106,20 +106,23 @@ const addCommand: CommandModule<object, { name: string }> = {
   },
 };
 
+async function forgetNode(lab: string, node: string): Promise<void> {
+  const client = await adminClient(lab);
+  try {
+    await client.delete(nodes, { name: node });
+  } catch (error) {
+    if (!isNotFound(error)) console.log(`${node}: its Node object stays: ${String(error)}`);
+  } finally {
+    client.close();
+  }
+}
+
 const removeCommand: CommandModule<object, NodeArguments> = {
   command: 'rm <node>',
   describe: 'remove a node for good: its machine, its disk, its Node object',
   builder: oneNode,
   handler: async ({ name, node }) => {
-    await openLab(name).lab.removeNode(node);
-    const client = await adminClient(name);
-    try {
-      await client.delete(nodes, { name: node });
-    } catch (error) {
-      if (!isNotFound(error)) console.log(`${node}: its Node object stays: ${String(error)}`);
-    } finally {
-      client.close();
-    }
+    await openLab(name).lab.removeNode(node, () => forgetNode(name, node));
     console.log(`${node} is removed.`);
   },
 };
