@@ -12,15 +12,17 @@ async function lines(argv: readonly string[]): Promise<string[]> {
 /** Other labs may live beside the one that is looked at: what carries their names is theirs. */
 async function namesOfOthers(lab: string): Promise<RegExp> {
   const names = (await readdir('/var/lib/podwire/labs').catch(() => [])).filter((name) => name !== lab);
-  return new RegExp(`(podwire/|pw-|netns |^rule.* )(${['no lab at all', ...names].join('|')})(/|-switch|-outside|\\b)`);
+  return new RegExp(
+    `(podwire/(?:labs/)?|pw-|netns |--name[ =]|^rule.* )(${['no lab at all', ...names].join('|')})(/|-switch|-outside|\\b)`,
+  );
 }
 
 async function processes(others: RegExp): Promise<string[]> {
   const found: string[] = [];
   for (const pid of await readdir('/proc')) {
     if (!/^\d+$/.test(pid)) continue;
-    if (others.test(await readFile(`/proc/${pid}/cgroup`, 'utf8').catch(() => ''))) continue;
     const command = (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).replaceAll('\0', ' ').trim();
+    if (others.test(`${await readFile(`/proc/${pid}/cgroup`, 'utf8').catch(() => '')} ${command}`)) continue;
     if (
       /podwire|conmon|crun|catatonit|slirp4netns|s6-/.test(command) &&
       !/node --test|test-e2e|scripts\/(test|podwire)/.test(command)

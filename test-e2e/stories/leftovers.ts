@@ -3,28 +3,8 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { Pod } from '../../src/api/types.gen.ts';
 import { eventually, type Lab } from '../lab.ts';
+import { added, nodeState } from '../node-state.ts';
 import { service, sleeper, webDeployment } from '../workloads.ts';
-
-/** Addresses, links, namespaces, rules, cgroups, mounts and processes of a node, without counters and numbers that only grow. */
-async function nodeState(lab: Lab, node: string): Promise<string[]> {
-  const script = [
-    // A link-local address comes some time after its link, and goes with it.
-    `ip -o addr | grep -v 'inet6 fe80:' | sed 's/^[0-9]*: /addr /; s/valid_lft.*//'`,
-    `ip -o link | sed 's/^[0-9]*: /link /; s/@if[0-9]*//; s/ mtu.*//'`,
-    `ip route | sed 's/^/route /'`,
-    `ip neigh show nud permanent | sed 's/^/neighbour /'`,
-    `ls /run/netns | sed 's/^/netns /'`,
-    `iptables-save | grep -v '^#' | sed 's/\\[[0-9:]*\\]//; s/^/rule /'`,
-    `find /sys/fs/cgroup -type d | sed 's/^/cgroup /'`,
-    `cut -d' ' -f5 /proc/self/mountinfo | sed 's/^/mount /'`,
-    `for p in /proc/[0-9]*; do tr '\\0' ' ' < $p/cmdline 2>/dev/null | grep -E 'conmon|catatonit|sleep 1000000' | sed 's/^/process /'; done`,
-    'true',
-  ].join('; ');
-  return (await lab.onNode(node, ['bash', '-c', script])).stdout.split('\n').sort();
-}
-
-const added = (before: readonly string[], after: readonly string[]): string[] =>
-  after.filter((line) => !before.includes(line));
 
 export function leftoverStories(lab: Lab): void {
   describe('nothing is left, and what is there can be read', () => {
