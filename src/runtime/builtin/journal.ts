@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
@@ -45,9 +45,8 @@ export class Journal<T extends { readonly id: string }> {
     const { id } = record;
     const before = this.#versions.get(id);
     const version = (before ?? 0) + 1;
-    const path = join(this.#folder, fileName(id, version));
-    writeFileSync(`${path}.new`, JSON.stringify(record), { mode: 0o600 });
-    renameSync(`${path}.new`, path);
+    // Under its own name at once: a version that was cut short is no JSON, and the one before is still there then.
+    writeFileSync(join(this.#folder, fileName(id, version)), JSON.stringify(record), { mode: 0o600 });
     if (before !== undefined) this.#drop(fileName(id, before));
     this.#records.set(id, record);
     this.#versions.set(id, version);
@@ -60,8 +59,13 @@ export class Journal<T extends { readonly id: string }> {
     this.#versions.delete(id);
   }
 
+  /** One system call; rmSync makes three of a file. What is no file stays, and is no record either. */
   #drop(name: string): void {
-    rmSync(join(this.#folder, name), { recursive: true, force: true });
+    try {
+      unlinkSync(join(this.#folder, name));
+    } catch {
+      // gone already
+    }
   }
 }
 
