@@ -31,8 +31,11 @@ const maxReplyBytes = 64 * 1024 * 1024;
 /** Dead peers are found by TCP keep-alive probes that start after this time. */
 const keepAliveMs = 15_000;
 
-/** Connections that short requests share; more requests than these wait for their turn. */
-const maxConnections = 32;
+/**
+ * Connections that short requests share; more requests than these wait for their turn. More would not be answered sooner: each costs a TLS
+ * handshake and buffers at both ends, and fifty agents after a burst of pods would hold 1,600 of them open.
+ */
+const maxConnections = 8;
 
 interface Wire {
   readonly client: typeof http | typeof https;
