@@ -3,6 +3,7 @@ import type { EndpointSlice, Service } from '../../src/api/types.gen.ts';
 import type { Feature, PacketCase } from './packet-case.ts';
 import { affinity } from './service-packets/affinity.ts';
 import { clusterIP } from './service-packets/cluster-ip.ts';
+import { doors } from './service-packets/doors.ts';
 import { externalIP } from './service-packets/external-ip.ts';
 import { hairpin } from './service-packets/hairpin.ts';
 import { hostEndpoints } from './service-packets/host-endpoints.ts';
@@ -33,6 +34,7 @@ const features: readonly Feature[] = [
   hostEndpoints,
   refusals,
   singleFamily,
+  doors,
 ];
 
 export const clusterServices: readonly Service[] = features.flatMap(({ services }) => services);

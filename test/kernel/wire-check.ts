@@ -80,7 +80,8 @@ export function checkReplies(
       );
     case 'anybody again':
       checkAnswers(pairs, expect.answers, false);
-      // With n ports all stay as they were by chance in 3^-n runs.
+      // With ten ports all stay as they were by chance in 3^-10 runs; one says nothing.
+      if (replies.length < 10) return;
       return assert.notDeepEqual(answerers(replies), last);
   }
 }

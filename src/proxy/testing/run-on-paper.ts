@@ -54,7 +54,7 @@ function checkAnswers(arrivals: readonly Arrival[], family: FamilyName, expected
 
 function check(
   arrivals: readonly Arrival[],
-  { to }: Question,
+  { from, to }: Question,
   port: number,
   expect: Expect,
   course: Course,
@@ -68,8 +68,12 @@ function check(
       for (const arrival of arrivals) assert.equal(arrival.verdict, expect.kind, told(arrivals));
       return;
     case 'passed on':
-      for (const { verdict, destination, destinationPort } of arrivals)
-        assert.deepEqual([verdict, destination, destinationPort], ['delivered', to, port], told(arrivals));
+      for (const { verdict, destination, destinationPort, source } of arrivals)
+        assert.deepEqual(
+          [verdict, destination, destinationPort, source],
+          ['delivered', to, port, from],
+          told(arrivals),
+        );
       return;
     case 'the same':
       assert.ok(course.last !== undefined, 'nobody answered before');
