@@ -71,6 +71,10 @@ export class CaseLab {
     return node === 'node-a' ? this.#lab.nodeA : this.#lab.nodeB;
   }
 
+  get outside(): Place {
+    return this.#lab.outside;
+  }
+
   party(name: Party): Server {
     // One namespace has the addresses of three hosts.
     const found = this.#parties.get(name === 'stranger' || name === 'visitor' ? 'outside' : name);
@@ -183,6 +187,11 @@ export class CaseLab {
 
   stopProxies(): void {
     this.#proxies.abort();
+  }
+
+  /** The namespace of a pod, as a path on its node. */
+  netnsOf(pod: PodName): string | undefined {
+    return this.#netnsOf.get(pod);
   }
 
   /** Both nodes hear of these slices. */

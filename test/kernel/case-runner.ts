@@ -4,15 +4,15 @@
  */
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { modes } from '../../src/proxy/modes.ts';
 import { setUps, type CaseMode, type PacketCase, type Step } from '../cases/packet-case.ts';
 import { pendingReason } from '../cases/pending.ts';
 import { packetCases } from '../cases/service-packets.ts';
 import { createTally } from '../cases/tally.ts';
 import type { Party } from '../cases/world.ts';
-import { CaseLab, proxyModeOf } from './case-lab.ts';
+import { CaseLab } from './case-lab.ts';
 import type { PartyQuestion } from './packet-party.ts';
 import { answerers, checkReplies, expectIn, questionsOf, type Replies } from './wire-check.ts';
+import { skipReason } from './wire-modes.ts';
 
 type AskStep = Extract<Step, { readonly ask: unknown }>;
 
@@ -117,11 +117,7 @@ async function runAll(run: CaseRun, lab: CaseLab, mode: CaseMode, cases: readonl
 
 /** Makes the tests of one mode. Needs root; without the mode everything is skipped, and said so. */
 export function runCasesOnTheWire(mode: CaseMode): void {
-  const isThere = modes.some(({ name }) => name === proxyModeOf(mode));
-  const skip =
-    process.getuid?.() !== 0
-      ? 'needs root for network namespaces'
-      : !isThere && `there is no proxy mode ${proxyModeOf(mode)} yet: ${packetCases.length} cases not run`;
+  const skip = skipReason(mode);
   if (skip !== false) return void test(`on the wire, ${mode}: ${packetCases.length} cases`, { skip }, () => {});
   describe(`on the wire, ${mode}`, () => {
     const tally = createTally(`on the wire, ${mode}`);

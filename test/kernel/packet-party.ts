@@ -18,6 +18,8 @@ export interface PartyQuestion {
   /** … and until so many different answers have come, but not more often than `most`. */
   readonly different?: number;
   readonly most?: number;
+  /** Asks as fast as it can for so long, whatever came. */
+  readonly forMs?: number;
   readonly timeoutMs: number;
 }
 
@@ -78,10 +80,12 @@ async function askOnce(question: PartyQuestion): Promise<string> {
 }
 
 async function ask(question: PartyQuestion): Promise<string[]> {
-  const { times, different = 0, most = times } = question;
+  const { times, different = 0, most = times, forMs = 0 } = question;
+  const until = Date.now() + forMs;
   const answers: string[] = [];
-  while (answers.length < times || (new Set(answers).size < different && answers.length < most))
-    answers.push(await askOnce(question));
+  const isDone = (): boolean =>
+    answers.length >= times && (new Set(answers).size >= different || answers.length >= most) && Date.now() >= until;
+  while (!isDone()) answers.push(await askOnce(question));
   return answers;
 }
 
