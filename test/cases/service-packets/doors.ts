@@ -19,14 +19,7 @@ doors.case('open: a host by the node port', 'outside', open.nodePort('node-a'), 
 doors.case('open: a pod by the node port', 'a2', open.nodePort('node-a'), seenAs('node-a', 'a1', 'b1'));
 doors.case('open: a host by the external IP', 'outside', open.external(), seenAs('node-a', 'a1', 'b1'));
 doors.case('open: a host by the load balancer', 'outside', open.loadBalancer(), seenAs('node-a', 'a1', 'b1'));
-doors.case('open: no further than its ports', 'outside', open.otherPort(81), passedOn, {
-  inMode: {
-    nftables: {
-      expect: refused,
-      why: 'as kube-proxy there: cluster IPs are in a set, so their other ports can be refused',
-    },
-  },
-});
+doors.case('open: no further than its ports', 'outside', { ...open.external(), ports: [81] }, passedOn);
 
 const local = doors.service('own-house', {
   ...all,
