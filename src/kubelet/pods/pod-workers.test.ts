@@ -35,6 +35,25 @@ test('a new pod runs and is node.told to be ready, with its addresses', async ()
   ]);
 });
 
+test('what a pod asks for in vain is told once', async () => {
+  await node.start();
+  const container = { ports: [{ containerPort: 80, hostPort: 8080 }] };
+  node.api.put(pods, pod('web', { shareProcessNamespace: true }, container));
+  await node.until('ready', () => node.isReady('web'));
+  const said =
+    'Warning FieldIgnored not supported by this node, and without effect: ' +
+    'spec.shareProcessNamespace, spec.containers[0].ports[0].hostPort';
+  assert.deepEqual(
+    node.told.filter((line) => line.includes('FieldIgnored')),
+    [said],
+  );
+  node.stopAgent();
+  const workers = await node.start();
+  await node.until('known', () => workers.active().length === 1);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.equal(node.told.filter((line) => line.includes('FieldIgnored')).length, 1);
+});
+
 test('a settled pod is not written again', async () => {
   const workers = await node.start();
   node.api.put(pods, pod('web'));

@@ -13,6 +13,7 @@ import { createMirrors } from '../static/mirrors.ts';
 import type { StaticPodChange, StaticPods } from '../static/static-pods.ts';
 import { rejectionOf } from './admission.ts';
 import { beginEnd, endPod } from './end-pod.ts';
+import { ignoredFields } from './ignored-fields.ts';
 import { createPodWork, type PodDeps, type PodWork } from './pod-work.ts';
 import { currentPod, look } from './publish.ts';
 import { isStaticSandbox } from './sandbox-config.ts';
@@ -262,10 +263,19 @@ class Workers implements PodWorkers {
       view.sandboxes.length > 0 ? undefined : rejectionOf(pod, this.#deps.otherPods(work.uid), this.#deps.maxPods);
     if (rejection === undefined) {
       work.admitted = true;
+      if (view.sandboxes.length === 0) this.#tellIgnored(pod);
       return;
     }
     this.#deps.events.warning(pod, rejection.reason, rejection.message);
     beginEnd(work, 'finished', rejection);
+  }
+
+  /** Once, as the pod begins: it runs without what it asked for. */
+  #tellIgnored(pod: Pod): void {
+    const fields = ignoredFields(pod);
+    if (fields.length === 0) return;
+    const message = `not supported by this node, and without effect: ${fields.join(', ')}`;
+    this.#deps.events.warning(pod, 'FieldIgnored', message);
   }
 
   #decideEnd(work: PodWork): void {

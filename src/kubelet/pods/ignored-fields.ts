@@ -1,0 +1,57 @@
+/** What a pod asks for and this node does not do: told, not passed over in silence. Pure. */
+import type { Container, Pod } from '../../api/types.gen.ts';
+
+type Row<T> = readonly [field: string, isSet: (from: T) => boolean];
+
+const ofPod: readonly Row<Pod>[] = [
+  ['spec.shareProcessNamespace', ({ spec }) => spec?.shareProcessNamespace === true],
+  ['spec.hostUsers', ({ spec }) => spec?.hostUsers === false],
+  ['spec.runtimeClassName', ({ spec }) => (spec?.runtimeClassName ?? '') !== ''],
+  ['spec.securityContext.sysctls', ({ spec }) => (spec?.securityContext?.sysctls ?? []).length > 0],
+  ['spec.securityContext.seccompProfile', ({ spec }) => isConfining(spec?.securityContext?.seccompProfile)],
+  ['spec.securityContext.appArmorProfile', ({ spec }) => isConfining(spec?.securityContext?.appArmorProfile)],
+  ['spec.securityContext.seLinuxOptions', ({ spec }) => spec?.securityContext?.seLinuxOptions !== undefined],
+];
+
+const ofContainer: readonly Row<Container>[] = [
+  ['lifecycle.postStart', ({ lifecycle }) => lifecycle?.postStart !== undefined],
+  ['lifecycle.preStop.httpGet', ({ lifecycle }) => lifecycle?.preStop?.httpGet !== undefined],
+  ['securityContext.seccompProfile', ({ securityContext }) => isConfining(securityContext?.seccompProfile)],
+  ['securityContext.appArmorProfile', ({ securityContext }) => isConfining(securityContext?.appArmorProfile)],
+  ['securityContext.seLinuxOptions', ({ securityContext }) => securityContext?.seLinuxOptions !== undefined],
+  ['securityContext.procMount', ({ securityContext }) => securityContext?.procMount === 'Unmasked'],
+  ['volumeDevices', ({ volumeDevices }) => (volumeDevices ?? []).length > 0],
+];
+
+function isConfining(profile: { readonly type: string } | undefined): boolean {
+  return profile !== undefined && profile.type !== 'Unconfined';
+}
+
+/** A pod on the host's network has its ports there by itself. */
+function portsOf(container: Container, pod: Pod): string[] {
+  if (pod.spec?.hostNetwork === true) return [];
+  return (container.ports ?? []).flatMap(({ hostPort }, index) =>
+    hostPort === undefined || hostPort === 0 ? [] : [`ports[${index}].hostPort`],
+  );
+}
+
+function propagationOf({ volumeMounts = [] }: Container): string[] {
+  return volumeMounts.flatMap(({ mountPropagation = 'None' }, index) =>
+    mountPropagation === 'None' ? [] : [`volumeMounts[${index}].mountPropagation`],
+  );
+}
+
+/** Paths of fields that are set, and without effect on this node. */
+export function ignoredFields(pod: Pod): readonly string[] {
+  const own = ofPod.filter(([, isSet]) => isSet(pod)).map(([field]) => field);
+  const inner = (['initContainers', 'containers'] as const).flatMap((list) =>
+    (pod.spec?.[list] ?? []).flatMap((container, index) =>
+      [
+        ...ofContainer.filter(([, isSet]) => isSet(container)).map(([field]) => field),
+        ...portsOf(container, pod),
+        ...propagationOf(container),
+      ].map((field) => `spec.${list}[${index}].${field}`),
+    ),
+  );
+  return [...own, ...inner];
+}
