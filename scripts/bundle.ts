@@ -51,6 +51,7 @@ function contentHash(): string {
 const launcher = `import { enableCompileCache } from 'node:module';
 enableCompileCache(new URL('./compile-cache', import.meta.url).pathname);
 if (process.argv[2] === 'internal-runner') (await import('./runner.mjs')).serveRunner();
+else if (process.argv[2] === 'internal-relay') await (await import('./relay.mjs')).serveRelay(process.argv[3]);
 else await import('./main.mjs');
 `;
 
@@ -73,7 +74,11 @@ const builtinsAsObjects: Plugin = {
 
 async function bundle(folder: string): Promise<void> {
   await build({
-    entryPoints: { main: join(root, 'src/cli/main.ts'), runner: join(root, 'src/kernel/runner-process.ts') },
+    entryPoints: {
+      main: join(root, 'src/cli/main.ts'),
+      runner: join(root, 'src/kernel/runner-process.ts'),
+      relay: join(root, 'src/proxy/userspace/relay-process.ts'),
+    },
     outdir: folder,
     outExtension: { '.js': '.mjs' },
     bundle: true,

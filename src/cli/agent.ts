@@ -40,6 +40,7 @@ function proxySettings(argv: AgentArguments): Partial<ProxyOptions> {
   return {
     mode: argv['proxy-mode'],
     nodePortAddresses: argv['nodeport-addresses'],
+    localhostNodePorts: argv['localhost-nodeports'],
     metricsAddress: argv['proxy-metrics-bind-address'],
     healthzAddress: argv['proxy-healthz-bind-address'],
   };

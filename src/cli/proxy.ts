@@ -24,6 +24,7 @@ export async function runProxy(argv: ProxyArguments): Promise<void> {
     clusterCIDR: argv['cluster-cidr'],
     mode: argv['proxy-mode'],
     nodePortAddresses: argv['nodeport-addresses'],
+    localhostNodePorts: argv['localhost-nodeports'],
     metricsAddress: argv['metrics-bind-address'],
     healthzAddress: argv['healthz-bind-address'],
     informers,

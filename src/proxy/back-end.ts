@@ -57,6 +57,8 @@ export interface BackEnd {
 /** A mode: rows of a table in `modes.ts`. */
 export interface Mode {
   readonly name: ProxyMode;
+  /** The mode in whose chains this one writes: on a change between the two they are rewritten, and nothing is taken away. */
+  readonly rulesOf?: ProxyMode;
   /** What this machine lacks for it, each with what to do; empty: it works. Changes nothing. */
   missing(exec: Exec, family: Family): Promise<readonly string[]>;
   create(options: BackEndOptions): BackEnd;

@@ -22,7 +22,8 @@ import { createPendingChanges } from './metrics/pending-changes.ts';
 import { createProxyMetrics, type ProxyMetrics } from './metrics/proxy-metrics.ts';
 import { modes } from './modes.ts';
 import { createProxyObjects, type ProxyObjects } from './objects.ts';
-import { cleanUpOthers } from './other-modes.ts';
+import { cleanUpLocalhost, cleanUpOthers } from './other-modes.ts';
+import { namesLoopback, withLocalhostPorts } from './userspace/localhost-ports.ts';
 
 export { createDepartures } from './departures.ts';
 
@@ -35,6 +36,8 @@ export interface ProxyOptions {
   readonly mode?: WantedMode;
   /** Where node ports listen, as CIDRs; left out: on every address of the node but loopback's. */
   readonly nodePortAddresses?: readonly string[] | undefined;
+  /** Node ports on 127.0.0.1 and ::1 too, through the relay process; also where `nodePortAddresses` names loopback. */
+  readonly localhostNodePorts?: boolean;
   /** `HOST:PORT` of /metrics and /proxyMode, and of /healthz and /livez; left out: nothing listens. */
   readonly metricsAddress?: string;
   readonly healthzAddress?: string;
@@ -59,6 +62,11 @@ function nodeEvents({ events, nodeName }: ProxyOptions, objects: ProxyObjects): 
     const metadata = objects.node()?.metadata ?? { name: nodeName };
     events.event({ apiVersion: 'v1', kind: 'Node', metadata }, type, reason, message);
   };
+}
+
+function asksLocalhost({ localhostNodePorts, nodePortAddresses }: ProxyOptions, family: Family): boolean {
+  const ofFamily = nodePortAddresses?.filter((cidr) => familyOfText(cidr) === family);
+  return localhostNodePorts === true || namesLoopback(ofFamily, family);
 }
 
 interface FamilyPart {
@@ -86,7 +94,9 @@ function startFamily(family: Family, options: ProxyOptions, context: FamilyConte
     nodePortAddresses: nodePortAddresses?.filter((cidr) => familyOfText(cidr) === family),
   };
   const metrics = context.metrics.of(family);
-  const backEnd = mode.create({ exec, family, settings, logger, signal });
+  const backEndOptions = { exec, family, settings, logger, signal };
+  const inner = mode.create(backEndOptions);
+  const backEnd = asksLocalhost(options, family) ? withLocalhostPorts(inner, backEndOptions) : inner;
   const relayed = mode.name === 'userspace';
   const flows = createFlowKeeper({
     exec,
@@ -175,5 +185,7 @@ export async function startProxy(given: ProxyOptions): Promise<void> {
   await loop.settled();
   if (signal.aborted) return;
   await cleanUpOthers(mode, { exec, families, logger });
+  const unasked = families.filter((family) => !asksLocalhost(options, family));
+  await cleanUpLocalhost({ exec, families: unasked, logger });
   logger.info('Services are served', { mode: mode.name, services: objects.services().length });
 }

@@ -2,5 +2,6 @@
 import type { Mode } from './back-end.ts';
 import { iptablesMode } from './iptables/index.ts';
 import { nftablesMode } from './nftables/index.ts';
+import { userspaceMode } from './userspace/index.ts';
 
-export const modes: readonly Mode[] = [iptablesMode, nftablesMode];
+export const modes: readonly Mode[] = [iptablesMode, nftablesMode, userspaceMode];

@@ -4,6 +4,7 @@ import type { Exec } from '../kernel/exec.ts';
 import type { Family } from '../kernel/family.ts';
 import type { Mode } from './back-end.ts';
 import { modes } from './modes.ts';
+import { endLocalhostPorts } from './userspace/localhost-ports.ts';
 
 export interface OtherModesOptions {
   readonly exec: Exec;
@@ -13,7 +14,8 @@ export interface OtherModesOptions {
 
 /** Never rejects: what a mode cannot take away now, the next start does. */
 export async function cleanUpOthers(current: Mode, { exec, families, logger }: OtherModesOptions): Promise<void> {
-  for (const mode of modes.filter((one) => one !== current)) {
+  const others = modes.filter((one) => one !== current && one.name !== current.rulesOf);
+  for (const mode of others) {
     for (const family of families) {
       try {
         const changes = await mode.cleanUp(exec, family);
@@ -24,4 +26,12 @@ export async function cleanUpOthers(current: Mode, { exec, families, logger }: O
       }
     }
   }
+}
+
+/** Node ports on loopback that an earlier start was asked for. Never rejects. */
+export async function cleanUpLocalhost({ exec, families, logger }: OtherModesOptions): Promise<void> {
+  for (const family of families)
+    await endLocalhostPorts(exec, family).catch((error: unknown) =>
+      logger.error('node ports on loopback could not be closed', { error }),
+    );
 }

@@ -14,8 +14,8 @@ export interface Pending {
 
 const loopback = inBoth('node port: on loopback where asked', 'node port: datagrams on loopback where asked');
 const noRelay: Pending = {
-  where: 'both',
-  why: 'node ports on loopback need a relay, and there is none yet',
+  where: 'paper',
+  why: 'node ports on loopback are a relay, not rules',
   cases: loopback,
 };
 

@@ -83,7 +83,11 @@ test('one endpoint changed: one chain is sent, and packets follow at once', { sk
     [...(sent[0] ?? '').matchAll(/^:(\S+)/gm)].map(([, name]) => name?.replace(/-[0-9a-f]{8}-/, '-HASH-')),
     ['PW-SVC-HASH-door'],
   );
-  assert.equal(execOf('node-a').commands.length - before, 1, 'one spawn');
+  // Stale flows are looked for afterwards, and nobody waits for that.
+  const forRules = execOf('node-a')
+    .commands.slice(before)
+    .filter((command) => !/^(conntrack|ip) /.test(command));
+  assert.equal(forRules.length, 1, 'one spawn');
   await new Promise((resolve) => setTimeout(resolve, 50));
   assert.deepEqual(
     new Set(await lab.ask('b1', 'tcp', addresses['node-a'], 30020, 10)),

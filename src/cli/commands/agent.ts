@@ -30,6 +30,7 @@ export interface AgentArguments {
   readonly 'endpoint-drain-ms': number;
   readonly 'proxy-mode': WantedMode;
   readonly 'nodeport-addresses': readonly string[] | undefined;
+  readonly 'localhost-nodeports': boolean;
   readonly 'proxy-metrics-bind-address': string;
   readonly 'proxy-healthz-bind-address': string;
   readonly 'pod-manifest-path': string | undefined;

@@ -8,6 +8,7 @@ export interface ProxyArguments {
   readonly 'proxy-mode': WantedMode;
   readonly 'cluster-cidr': string | undefined;
   readonly 'nodeport-addresses': readonly string[] | undefined;
+  readonly 'localhost-nodeports': boolean;
   readonly 'metrics-bind-address': string;
   readonly 'healthz-bind-address': string;
 }
@@ -27,6 +28,11 @@ export const proxyOptions = {
     type: 'string',
     array: true,
     describe: 'CIDRs of node addresses that node ports listen on; every one but loopback without it',
+  },
+  'localhost-nodeports': {
+    type: 'boolean',
+    default: false,
+    describe: 'node ports on 127.0.0.1 and ::1 too, through a process that relays',
   },
 } as const;
 
