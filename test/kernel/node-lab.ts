@@ -82,6 +82,9 @@ export class Place {
   }
 
   async end(): Promise<void> {
+    // A relay outlives whoever started it, and would keep the namespaces.
+    const relays = 'for file in /run/podwire/relay-*.pid; do [ ! -f "$file" ] || kill "$(cat "$file")"; done';
+    await this.exec.run({ argv: ['sh', '-c', relays], okExitCodes: [0, 1] });
     const gone = once(this.#holder, 'exit');
     this.#holder.stdin?.end();
     await gone;
