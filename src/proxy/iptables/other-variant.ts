@@ -10,7 +10,7 @@ import { ownsChain } from './names.ts';
 const otherOf = { nf_tables: 'legacy', legacy: 'nf_tables' } as const;
 
 /** What the other variant holds, and the family with its tools; undefined when that is not installed. */
-async function readOther(exec: Exec, family: Family): Promise<{ rules: RuleSet; family: Family } | undefined> {
+async function readOther(exec: Exec, family: Family): Promise<Other | undefined> {
   const other = inVariant(family, otherOf[await iptablesBackend(exec, family)]);
   try {
     return { rules: await readRules(exec, other), family: other };
@@ -20,13 +20,21 @@ async function readOther(exec: Exec, family: Family): Promise<{ rules: RuleSet; 
   }
 }
 
+interface Other {
+  readonly rules: RuleSet;
+  readonly family: Family;
+}
+
+async function removeOwn(exec: Exec, { rules, family }: Other): Promise<readonly Change[]> {
+  const names = [...rules.values()].flatMap((chains) => [...chains.keys()]);
+  if (!names.some(ownsChain)) return [];
+  return createRuleWriter({ exec, family, owns: ownsChain }).sync({ chains: new Map(), hooks: [] });
+}
+
 /** Takes away rules of ours in the other variant: the machine's tools were switched since they were made. */
 export async function cleanUpOther(exec: Exec, family: Family): Promise<readonly Change[]> {
   const other = await readOther(exec, family);
-  const names = [...(other?.rules.values() ?? [])].flatMap((chains) => [...chains.keys()]);
-  if (other === undefined || !names.some(ownsChain)) return [];
-  const writer = createRuleWriter({ exec, family: other.family, owns: ownsChain });
-  return writer.sync({ chains: new Map(), hooks: [] });
+  return other === undefined ? [] : removeOwn(exec, other);
 }
 
 /** Rules of others that a packet meets there before or after ours: those that the built-in chains of these tables lead to. */
@@ -45,12 +53,13 @@ function shadows(rules: RuleSet): string[] {
  * carried out too, and `iptables-save` does not show it.
  */
 export async function lookAtOther(exec: Exec, family: Family, logger: Logger): Promise<void> {
-  const removed = await cleanUpOther(exec, family);
+  const other = await readOther(exec, family);
+  if (other === undefined) return;
+  const removed = await removeOwn(exec, other);
   if (removed.length > 0)
     logger.warn('own rules in the other variant of iptables removed', { changes: removed.length });
-  const other = await readOther(exec, family);
-  const found = other === undefined ? [] : shadows(other.rules);
-  if (other === undefined || found.length === 0) return;
+  const found = shadows(other.rules);
+  if (found.length === 0) return;
   logger.warn('the other variant of iptables has rules that packets meet too, and the usual tools do not show them', {
     see: other.family.save,
     rules: found.length,
