@@ -9,7 +9,7 @@ import type { ServiceChange } from '../model/table-keeper.ts';
 import { createLeftoverKeeper, leftForMs } from './leftovers.ts';
 import { createLedger } from './ledger.ts';
 import { tableOf } from './names.ts';
-import { countAll, planChange, type Counts } from './plan-change.ts';
+import { planChange, type Counts } from './plan-change.ts';
 import { blockNamed, mustReplace, planTable, replaceCommands, wholeTable } from './plan-table.ts';
 import { block, type StructureOptions } from './structure.ts';
 import { changesOf, firstCommands, laterCommands, type Edit } from './transaction.ts';
@@ -134,7 +134,7 @@ class NftablesBackEnd implements BackEnd {
     this.#isKnown = false;
     this.#leftovers.take();
     const whole = wholeTable(this.#ledger.objects(), observed, this.#structure);
-    this.#counts = countAll(this.#ledger.objects());
+    this.#counts = whole.counts;
     this.#blocks.clear();
     for (const name of whole.sets.keys()) if (blockNamed(name) !== undefined) this.#blocks.add(name);
     if (observed === undefined || mustReplace(whole, observed)) {

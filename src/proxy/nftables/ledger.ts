@@ -7,7 +7,7 @@ import type { ServiceChange } from '../model/table-keeper.ts';
 import { objectsOf, type Placed, type PortObjects } from './elements.ts';
 import { createClaims, frontsOf } from './fronts.ts';
 import { place } from './placement.ts';
-import { observedEndpoints, type ObservedOrder } from './observed-order.ts';
+import { createOrderReader, type ObservedOrder } from './observed-order.ts';
 
 /** Objects of some ports as they were and as they shall be. */
 export interface Difference {
@@ -55,11 +55,12 @@ export function createLedger(options: LedgerOptions): Ledger {
     rebuild: (table, observed) => {
       services = new Map();
       claims = createClaims();
+      const orderOf = observed === undefined ? () => nowhere : createOrderReader(observed);
       for (const ports of table.values()) claims.replace([], ports);
       for (const [key, ports] of table)
         services.set(
           key,
-          ports.map((port) => placePort(port, observed === undefined ? nowhere : observedEndpoints(port, observed))),
+          ports.map((port) => placePort(port, orderOf(port))),
         );
     },
     change: (changes) => {

@@ -18,33 +18,48 @@ function addressOf(rest: string): Address {
   return { ip, port: Number(port) };
 }
 
-function readFrom(observed: NftTable, { key, kind }: Front, first: number): Address[] {
-  const longest: Address[] = [];
-  for (const [name, { elements }] of observed.sets) {
-    if (!blockName.test(name) || name.startsWith('node-') !== (kind === 'node')) continue;
+/** The maps of endpoints that a table has, found once: what follows asks for each Service port. */
+interface Blocks {
+  readonly ofAddresses: readonly ReadonlyMap<string, string>[];
+  readonly ofNodePorts: readonly ReadonlyMap<string, string>[];
+}
+
+function blocksOf({ sets }: NftTable): Blocks {
+  const blocks = [...sets].filter(([name]) => blockName.test(name));
+  const maps = (isNode: boolean): ReadonlyMap<string, string>[] =>
+    blocks.filter(([name]) => name.startsWith('node-') === isNode).map(([, { elements }]) => elements);
+  return { ofAddresses: maps(false), ofNodePorts: maps(true) };
+}
+
+function readFrom(blocks: Blocks, { key, kind }: Front, first: number): readonly Address[] {
+  let longest: readonly Address[] = [];
+  for (const elements of kind === 'node' ? blocks.ofNodePorts : blocks.ofAddresses) {
     const found: Address[] = [];
     for (let index = first; ; index += 1) {
       const rest = elements.get(`${key} . ${index}`);
       if (rest === undefined) break;
       found.push(addressOf(rest));
     }
-    if (found.length > longest.length) longest.splice(0, longest.length, ...found);
+    if (found.length > longest.length) longest = found;
   }
   return longest;
 }
 
-/** Empty lists where nothing is there: a new port. */
-export function observedEndpoints(port: ServicePort, observed: NftTable): ObservedOrder {
-  const fronts = frontsOf(port);
-  const cluster = fronts.find(({ kind }) => kind === 'cluster');
-  const outer = fronts.find(({ kind }) => kind !== 'cluster');
-  const read = (front: Front | undefined, first: number): Address[] =>
-    front === undefined ? [] : readFrom(observed, front, first);
-  const forOuter = (isLocal: boolean): Address[] =>
-    outer === undefined || (isLocal && port.externalPolicy === 'Cluster')
-      ? []
-      : read(outer, port.externalPolicy === 'Local' && !isLocal ? insideOffset : 0);
-  return port.internalPolicy === 'Local'
-    ? { all: forOuter(false), local: read(cluster, 0) }
-    : { all: read(cluster, 0), local: forOuter(true) };
+/** Tells the numbers of a port's endpoints; empty lists where nothing is there: a new port. */
+export function createOrderReader(observed: NftTable): (port: ServicePort) => ObservedOrder {
+  const blocks = blocksOf(observed);
+  const read = (front: Front | undefined, first: number): readonly Address[] =>
+    front === undefined ? [] : readFrom(blocks, front, first);
+  return (port) => {
+    const fronts = frontsOf(port);
+    const cluster = fronts.find(({ kind }) => kind === 'cluster');
+    const outer = fronts.find(({ kind }) => kind !== 'cluster');
+    const forOuter = (isLocal: boolean): readonly Address[] =>
+      isLocal && port.externalPolicy === 'Cluster'
+        ? []
+        : read(outer, port.externalPolicy === 'Local' && !isLocal ? insideOffset : 0);
+    return port.internalPolicy === 'Local'
+      ? { all: forOuter(false), local: read(cluster, 0) }
+      : { all: read(cluster, 0), local: forOuter(true) };
+  };
 }

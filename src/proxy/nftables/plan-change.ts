@@ -7,8 +7,9 @@ import type { Edit, ElementText } from './transaction.ts';
 /** How many ports ask for the same element: a pod that may be sent to itself stands behind many Services, a cluster IP has many ports. */
 export type Counts = Map<string, number>;
 
-const idOf = ({ set, key }: ElementText): string => `${set} ${key}`;
-const isShared = ({ set }: ElementText): boolean => set === 'hairpin' || set === 'cluster-ips';
+export const idOf = ({ set, key }: ElementText): string => `${set} ${key}`;
+/** Several ports may ask for the same element of these sets. */
+export const isShared = ({ set }: ElementText): boolean => set === 'hairpin' || set === 'cluster-ips';
 
 /** The elements of these ports by id; the shared ones are counted, and `touched` keeps what was counted before. */
 function elementsOf(
@@ -72,11 +73,4 @@ export function planChange(difference: Difference, counts: Counts): Edit {
     ...planChains(difference),
     ...planElements(difference, counts),
   };
-}
-
-/** Counts of everything, at start. */
-export function countAll(objects: Iterable<PortObjects>): Counts {
-  const counts: Counts = new Map();
-  for (const one of objects) elementsOf([one], 1, counts, new Map());
-  return counts;
 }

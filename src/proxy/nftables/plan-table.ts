@@ -13,6 +13,7 @@ import {
   type ChainText,
   type SetText,
 } from './objects.ts';
+import { idOf, isShared, type Counts } from './plan-change.ts';
 import { block, fixedStructure, type StructureOptions } from './structure.ts';
 import type { Edit, ElementText } from './transaction.ts';
 
@@ -22,6 +23,7 @@ export interface WholeTable {
   readonly chains: ReadonlyMap<string, ChainText>;
   /** By set: key → comment and value. Sets that packets fill are not in it. */
   readonly elements: ReadonlyMap<string, ReadonlyMap<string, string>>;
+  readonly counts: Counts;
 }
 
 const blockName = /^(node-)?endpoints-(\d+)$/;
@@ -46,6 +48,7 @@ export function wholeTable(
   const sets = new Map(fixed.sets.map((one) => [one.name, one]));
   const chains = new Map(fixed.chains.map((one) => [one.name, one]));
   const elements = new Map<string, Map<string, string>>();
+  const counts: Counts = new Map();
   const addBlock = (name: string): void => {
     const found = sets.has(name) ? undefined : blockNamed(name);
     if (found === undefined) return;
@@ -64,6 +67,8 @@ export function wholeTable(
         addBlock(set);
       }
       ofSet.set(key, rest);
+      const element = { set, key, rest };
+      if (isShared(element)) counts.set(idOf(element), (counts.get(idOf(element)) ?? 0) + 1);
     }
   }
   const { nodePortAddresses } = options;
@@ -72,7 +77,7 @@ export function wholeTable(
       'node-port-addresses',
       new Map(nodePortAddresses.map((range): [string, string] => [elementOfRange(range), ''])),
     );
-  return { sets, chains, elements };
+  return { sets, chains, elements, counts };
 }
 
 /** As nft prints an element of an interval set: a single address without its length. */
