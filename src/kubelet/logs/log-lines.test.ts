@@ -3,6 +3,7 @@ import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
+import { LogChain } from './log-chain.ts';
 import { LineReader, parseLogLine } from './log-lines.ts';
 
 let folder: string;
@@ -22,7 +23,7 @@ async function tail(content: string, lines: number): Promise<{ text: string; fou
   const file = await open(path);
   const { ino, size } = await file.stat();
   const reader = new LineReader(file, { inode: ino, size });
-  const found = await reader.skipToTail(lines);
+  const { found } = await reader.skipToTail({ lines, isLast: true });
   let text = '';
   for (let next = await reader.next(); next.length > 0; next = await reader.next()) {
     for (const line of next) {
@@ -66,5 +67,26 @@ test('entries on both sides of a chunk are counted once', async () => {
           .join(''),
       );
     }
+  }
+});
+
+test('a line that begins in one file and ends in the next is one', async () => {
+  const path = join(folder, '0.log');
+  await writeFile(`${path}.1`, entry('F', 'a') + entry('F', 'b') + entry('P', 'c1'));
+  await writeFile(`${path}.2`, entry('P', 'c2'));
+  await writeFile(path, entry('F', 'c3') + entry('F', 'd') + entry('P', 'e'));
+  const expected = ['', 'e', 'd|e', 'c1c2c3|d|e', 'b|c1c2c3|d|e', 'a|b|c1c2c3|d|e', 'a|b|c1c2c3|d|e'];
+  for (const [lines, text] of expected.entries()) {
+    const chain = await LogChain.open(path, lines);
+    chain.limit();
+    let got = '';
+    for (let next = await chain.next(); next.length > 0; next = await chain.next()) {
+      for (const line of next) {
+        const parsed = parseLogLine(line);
+        got += `${parsed?.text.toString() ?? '?'}${parsed?.full === true ? '|' : ''}`;
+      }
+    }
+    await chain.close();
+    assert.equal(got, text, `${lines} lines`);
   }
 });

@@ -33,6 +33,12 @@ export function parseLogLine(line: Buffer): LogLine | undefined {
   };
 }
 
+export interface Tail {
+  readonly lines: number;
+  /** No file comes after this one. */
+  readonly isLast: boolean;
+}
+
 /** Whether the entry that begins here is a part of a line that goes on in the next one. */
 function isPartial(data: Buffer, at: number): boolean {
   const second = data.indexOf(space, data.indexOf(space, at) + 1);
@@ -41,9 +47,13 @@ function isPartial(data: Buffer, at: number): boolean {
 
 /**
  * Where the last `lines` lines of the file begin, and how many there are if it has fewer. A line is what the container said up to a newline,
- * in however many entries it came; the last one may still lack its end.
+ * in however many entries it came. At the end of the last file one may still lack its end; at the end of another it goes on in the next.
  */
-async function tailOffset(file: FileHandle, size: number, lines: number): Promise<{ offset: number; found: number }> {
+async function tailOffset(
+  file: FileHandle,
+  size: number,
+  { lines, isLast }: Tail,
+): Promise<{ offset: number; found: number }> {
   const chunk = Buffer.alloc(chunkBytes + stampBytes);
   let found = 0;
   let next = size;
@@ -55,7 +65,7 @@ async function tailOffset(file: FileHandle, size: number, lines: number): Promis
     for (let at = end - begin - 1; at >= -1; at -= 1) {
       const isStart = at === -1 ? begin === 0 : data[at] === newline;
       if (!isStart || begin + at + 1 >= size) continue;
-      if (!isPartial(data, at + 1) || next === size) found += 1;
+      if (!isPartial(data, at + 1) || (isLast && next === size)) found += 1;
       if (found > lines) return { offset: next, found: lines };
       next = begin + at + 1;
     }
@@ -64,13 +74,19 @@ async function tailOffset(file: FileHandle, size: number, lines: number): Promis
   return { offset: 0, found };
 }
 
+const noTail = { found: 0, isAll: true };
+
 /** Moves readers of consecutive files to the last `lines` lines of them all. Resolves with how many of the files have no part in them. */
 export async function tailOf(readers: readonly LineReader[], lines: number): Promise<number> {
+  const last = readers.length - 1;
   let left = lines;
-  for (let index = readers.length - 1; index >= 0; index -= 1) {
-    left -= (await readers[index]?.skipToTail(left)) ?? 0;
-    if (left <= 0) return index;
+  for (let index = last; index > 0; index -= 1) {
+    const { found, isAll } = (await readers[index]?.skipToTail({ lines: left, isLast: index === last })) ?? noTail;
+    left -= found;
+    // With none left, the file before may still hold the beginning of the first line.
+    if (!isAll || lines === 0) return index;
   }
+  await readers[0]?.skipToTail({ lines: left, isLast: last === 0 });
   return 0;
 }
 
@@ -90,11 +106,14 @@ export class LineReader {
     this.#size = size;
   }
 
-  /** Begins so many lines before the end, or at the beginning; resolves with how many there are. */
-  async skipToTail(lines: number): Promise<number> {
-    const tail = lines <= 0 ? { offset: this.#size, found: 0 } : await tailOffset(this.#file, this.#size, lines);
-    this.#offset = tail.offset;
-    return tail.found;
+  /** Begins so many lines before the end, or at the beginning; resolves with how many there are, and whether that is the whole file. */
+  async skipToTail(tail: Tail): Promise<{ readonly found: number; readonly isAll: boolean }> {
+    const isNothing = tail.lines === 0 && tail.isLast;
+    const { offset, found } = isNothing
+      ? { offset: this.#size, found: 0 }
+      : await tailOffset(this.#file, this.#size, tail);
+    this.#offset = offset;
+    return { found, isAll: offset === 0 };
   }
 
   /** Reads no further than the file was long when it was looked at. */
