@@ -2,6 +2,7 @@
  * The shared cases with real packets, for one mode. All questions of a sender go to its process at once, so that hundreds of cases
  * take seconds; each case is a test of its own over what came back.
  */
+import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { setUps, type CaseMode, type PacketCase, type Step } from '../cases/packet-case.ts';
@@ -25,6 +26,10 @@ interface Answered {
 
 /** A change is in the kernel within milliseconds; ten times what a slow machine may need. */
 const changeWithinMs = 5000;
+
+/** The cases leave 0.8 s between a time-out and the question before it. */
+const lateMs = 600;
+const maxAttempts = 8;
 
 function passes(check: () => void): boolean {
   try {
@@ -66,22 +71,37 @@ export class CaseRun {
     return questionsOf(one, step.ask, expectIn(this.#mode, step));
   }
 
-  /** Step by step; after a change a question is asked again until it comes true. */
+  /**
+   * Step by step; after a change a question is asked again until it comes true. Where time counts and this machine was late, it
+   * begins anew: what is remembered for two seconds says nothing about the third.
+   */
   async runSequence(one: PacketCase): Promise<void> {
+    const isTimed = one.steps.some((step) => 'waitSeconds' in step) && !one.steps.some((step) => 'service' in step);
+    for (let attempt = 0; attempt < (isTimed ? maxAttempts : 1); attempt += 1)
+      if ((await this.#runSteps(one)) < lateMs) return;
+  }
+
+  /** How much later than planned the latest question was answered, counted from the one before. */
+  async #runSteps(one: PacketCase): Promise<number> {
     const answered: Answered[] = [];
-    let changed = false;
+    let [changed, latest, plannedMs, askedAt] = [false, 0, 0, performance.now()];
     for (const step of one.steps) {
-      if ('waitSeconds' in step) await sleep(step.waitSeconds * 1000);
-      else if ('service' in step) {
+      if ('waitSeconds' in step) {
+        plannedMs += step.waitSeconds * 1000;
+        await sleep(step.waitSeconds * 1000);
+      } else if ('service' in step) {
         this.#lab.setSlices(step.slices);
         changed = true;
       } else {
         const last = answered.length === 0 ? [] : answerers(answered.at(-1)?.replies ?? []);
+        const before = performance.now();
         answered.push(await this.#askStep(one, step, last, changed ? changeWithinMs : 0));
-        changed = false;
+        latest = Math.max(latest, performance.now() - askedAt - plannedMs);
+        [changed, plannedMs, askedAt] = [false, 0, before];
       }
     }
     this.answered.set(one.name, answered);
+    return latest;
   }
 
   async #askStep(one: PacketCase, step: AskStep, last: readonly string[], withinMs: number): Promise<Answered> {
@@ -103,6 +123,21 @@ export class CaseRun {
     const answered = this.answered.get(one.name);
     if (answered === undefined) throw new Error('was not asked: the set-up failed');
     for (const step of answered) this.#checkStep(one, step);
+  }
+}
+
+/** Which variant of the tools holds the rules. */
+const variants: Readonly<Partial<Record<CaseMode, string>>> = { 'iptables-nft': 'nft', 'iptables-legacy': 'legacy' };
+
+/** The rules stand where the mode says: a run that tried another mode than it claims proves nothing. */
+async function checkVariant(lab: CaseLab, mode: CaseMode): Promise<void> {
+  const wanted = mode === 'nftables' ? [] : [variants[mode]];
+  for (const program of ['iptables', 'ip6tables']) {
+    const found: string[] = [];
+    for (const variant of ['nft', 'legacy'])
+      if ((await lab.place('node-a').exec.sh(`${program}-${variant}-save`)).includes('PW-SERVICES'))
+        found.push(variant);
+    assert.deepEqual(found, wanted, program);
   }
 }
 
@@ -133,6 +168,7 @@ export function runCasesOnTheWire(mode: CaseMode): void {
       await lab?.end();
       tally.print();
     });
+    if (mode !== 'userspace') test('the rules stand where this mode puts them', () => lab && checkVariant(lab, mode));
     for (const one of packetCases) {
       test(one.name, { skip: one.onlyOnPaper ?? false }, (t) => {
         const reason = pendingReason(mode, 'wire', one.name);
