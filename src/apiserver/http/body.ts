@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { parse as parseYaml } from 'yaml';
 import { badRequest, tooLarge, unsupportedMediaType } from '../errors.ts';
 import { decodeProtobuf } from '../protobuf/decode.ts';
+import { nestsTooDeepJson, nestsTooDeepYaml } from './nesting.ts';
 
 /** Upstream's bound for a request's body, bytes. */
 export const maxBodyBytes = 3 * 1024 * 1024;
@@ -42,10 +43,12 @@ const objectTypes = ['application/json', 'application/yaml', 'application/vnd.ku
 /** The body's value. Throws 415 for a type that is none of these, 400 when it cannot be read. */
 export function parseBody(body: Buffer, contentType: string): unknown {
   if (contentType === 'application/vnd.kubernetes.protobuf') return decodeProtobuf(body);
+  const isYaml = contentType === 'application/yaml';
+  if (isYaml ? nestsTooDeepYaml(body.toString()) : nestsTooDeepJson(body)) throw badRequest('the body nests too deep');
   try {
     // `*/*` is what Go clients send when they do not care.
     if (contentType === 'application/json' || contentType === '*/*') return JSON.parse(body.toString());
-    if (contentType === 'application/yaml') return parseYaml(body.toString(), { version: '1.1', maxAliasCount: 50 });
+    if (isYaml) return parseYaml(body.toString(), { version: '1.1', maxAliasCount: 50 });
   } catch (error) {
     throw badRequest(`couldn't get version/kind; ${contentType.slice(12)} parse error: ${(error as Error).message}`);
   }

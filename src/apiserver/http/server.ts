@@ -39,6 +39,7 @@ function httpsServer({ tls, onRequest, onUpgrade }: ListenOptions): Server {
       handshakeTimeout: 10_000,
       headersTimeout: 20_000,
       requestTimeout: 60_000,
+      connectionsCheckingInterval: 5_000,
       // Longer than the 90 s after which Go clients close an idle connection.
       keepAliveTimeout: 120_000,
       maxHeaderSize: 64 * 1024,

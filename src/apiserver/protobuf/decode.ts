@@ -150,7 +150,9 @@ export function decodeProtobuf(body: Buffer): JsonObject {
   try {
     return decodeUnknown(body.subarray(magic.length));
   } catch (error) {
-    if (error instanceof BadWire) throw badRequest(`the body cannot be decoded: ${error.message}`);
+    // A RangeError: a time that no calendar has.
+    if (error instanceof BadWire || error instanceof RangeError)
+      throw badRequest(`the body cannot be decoded: ${error.message}`);
     throw error;
   }
 }

@@ -84,6 +84,7 @@ class KubeletServer {
       maxHeaderSize: maxUrl + 16 * 1024,
       headersTimeout: 10_000,
       requestTimeout: 30_000,
+      connectionsCheckingInterval: 5_000,
       handshakeTimeout: 10_000,
     });
     this.server.maxConnections = 1_000;
