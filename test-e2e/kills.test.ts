@@ -8,6 +8,7 @@ import { eventually, Lab } from './lab.ts';
 import { machineState } from './machine-state.ts';
 import { added, nodeState } from './node-state.ts';
 import { deadNodeStories } from './stories/dead-node.ts';
+import { hostilePortStories } from './stories/hostile-ports.ts';
 import { killStories } from './stories/kills.ts';
 import { service, sleeper, webDeployment } from './workloads.ts';
 
@@ -44,6 +45,7 @@ describe('a lab that is not treated well', { concurrency: 1 }, () => {
     await lab.podwire(['down'], { mayFail: true });
   });
 
+  hostilePortStories(lab);
   killStories(lab, scene);
   deadNodeStories(lab, { ...scene, graceSeconds });
 

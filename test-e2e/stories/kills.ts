@@ -10,7 +10,7 @@ import { service } from '../workloads.ts';
 import { find, findAll, killNow, type Kind } from '../victims.ts';
 
 const NODES = ['node1', 'node2', 'node3'];
-const RANDOM_KILLS = 15;
+const RANDOM_KILLS = 12;
 /** For what takes a second or two on a quiet machine. */
 const BOUND_MS = 60_000;
 
