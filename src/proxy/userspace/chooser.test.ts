@@ -41,3 +41,15 @@ test('a client stays with its target until it was away for too long, or the targ
   );
   assert.doesNotMatch(ips(chooser, 'x', 20_001), /b/);
 });
+
+test('a connection that was under way when its target went binds nobody to it', () => {
+  const chooser = new Chooser();
+  const [gone, stays] = [
+    { ip: '10.45.1.2', port: 80 },
+    { ip: '10.45.1.3', port: 80 },
+  ];
+  chooser.set([gone], 60);
+  chooser.set([stays], 60);
+  chooser.keep('10.45.2.2', gone, 0);
+  assert.deepEqual(chooser.order('10.45.2.2', 1), [stays]);
+});

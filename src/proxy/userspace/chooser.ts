@@ -35,7 +35,8 @@ export class Chooser {
 
   /** This client is served by this target now. */
   keep(client: string, target: Target, now: number): void {
-    if (this.#affinityMs === 0) return;
+    // A connection may have begun before the target went.
+    if (this.#affinityMs === 0 || !this.has(target)) return;
     this.#clients.delete(client);
     this.#clients.set(client, { target, at: now });
     const oldest = this.#clients.size > maxClients ? this.#clients.keys().next().value : undefined;
