@@ -17,6 +17,7 @@ import { nameStories } from './stories/names.ts';
 import { logStories } from './stories/logs.ts';
 import { outsideStories } from './stories/outside.ts';
 import { packetStories } from './stories/packets.ts';
+import { proxyModeStories } from './stories/proxy-modes.ts';
 import { rollingStories } from './stories/rolling.ts';
 import { staticPodStories } from './stories/static-pods.ts';
 import { tokenStories } from './stories/tokens.ts';
@@ -64,6 +65,7 @@ describe('a lab of three nodes', { concurrency: 1 }, () => {
   staticPodStories(lab);
   logStories(lab);
   rollingStories(lab);
+  proxyModeStories(lab);
   interferenceStories(lab);
   leftoverStories(lab);
 
