@@ -1,12 +1,16 @@
 /** A lab of three nodes as the stories see it: by the command line and by stock kubectl, as a user would. */
 import { execa } from 'execa';
 import assert from 'node:assert/strict';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { join } from 'node:path';
 import type { KubeList, KubeObject } from '../src/api/client.ts';
 import type { Node, Pod } from '../src/api/types.gen.ts';
 
 const ROOT = join(import.meta.dirname, '..');
+/** Characters of each file of a dump that a failed run prints. */
+const shownOfFile = 20_000;
 
 /** What a command left; nothing is thrown for a failed one when `mayFail`. */
 export interface Outcome {
@@ -116,31 +120,21 @@ export class Lab {
     return run([join(ROOT, 'scripts/podwire'), 'node', 'logs', '--name', this.name, machine]);
   }
 
-  /** Everything one needs to see why a story failed. */
+  /** Everything one needs to see why a story failed: what `podwire dump` writes, a file after the other, the end of long ones. */
   async dump(): Promise<string> {
-    const parts: string[] = [];
-    const add = async (title: string, work: Promise<Outcome>): Promise<void> => {
-      const { stdout, stderr } = await work.catch((error: unknown) => ({ stdout: '', stderr: String(error) }));
-      parts.push(`--- ${title}\n${stdout}\n${stderr}`);
-    };
-    const mayFail = { mayFail: true, timeoutMs: 20_000 };
-    await add('status', this.podwire(['status'], mayFail));
-    await add('objects', this.kubectl(['get', 'nodes,pods,services,endpointslices', '-A', '-o', 'wide'], mayFail));
-    await add('events', this.kubectl(['get', 'events', '-A'], mayFail));
-    for (const node of ['node1', 'node2', 'node3']) {
-      await add(`${node}: links and addresses`, this.onNode(node, ['ip', 'address'], mayFail));
-      await add(`${node}: routes`, this.onNode(node, ['ip', 'route'], mayFail));
-      await add(`${node}: rules`, this.onNode(node, ['iptables-save', '-c'], mayFail));
-      await add(
-        `${node}: log`,
-        run([join(ROOT, 'scripts/podwire'), 'node', 'logs', '--name', this.name, node], mayFail),
-      );
+    const folder = await mkdtemp(join(tmpdir(), `podwire-dump-${this.name}-`));
+    try {
+      await this.podwire(['dump', folder], { mayFail: true, timeoutMs: 60_000 });
+      const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+      const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+      const parts = paths.sort().map(async (path) => {
+        const text = await readFile(path, 'utf8');
+        return `--- ${relative(folder, path)}\n${text.slice(-shownOfFile)}\n`;
+      });
+      return (await Promise.all(parts)).join('');
+    } finally {
+      await rm(folder, { recursive: true, force: true });
     }
-    await add(
-      'control-plane: log',
-      run([join(ROOT, 'scripts/podwire'), 'node', 'logs', '--name', this.name, 'control-plane'], mayFail),
-    );
-    return parts.map((part) => part.slice(0, 20_000)).join('\n');
   }
 }
 

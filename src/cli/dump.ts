@@ -10,6 +10,7 @@ const inMachine: Readonly<Record<string, readonly [string, ...string[]]>> = {
   addresses: ['ip', '-details', 'address'],
   routes: ['ip', 'route', 'show', 'table', 'all'],
   rules: ['iptables-save', '-c'],
+  'rules.nft': ['nft', 'list', 'ruleset'],
   namespaces: ['ip', 'netns'],
   processes: ['ps', '-eo', 'pid,ppid,etimes,rss,args'],
   mounts: ['cat', '/proc/self/mountinfo'],
