@@ -82,23 +82,20 @@ class ClusterResolver implements Resolver {
 
   /**
    * `example.org.NAMESPACE.svc.ZONE` is what a pod's resolver asks first for `example.org` (ndots:5). It would come again three
-   * times: the whole list is walked here, and the answer says by a CNAME which name it is about.
+   * times: the whole list is walked here, and the answer says by a CNAME which name it is about. A name without a dot is not asked of others.
    */
   async #walkSearchList(query: Query, name: DnsName, negative: Answer): Promise<Answer> {
     const { zone } = this.#options.zone;
-    try {
-      for (const target of [`${name}.svc.${zone}`, `${name}.${zone}`, name]) {
-        const records = await this.#addressesOf(query, target);
-        if (records === undefined) continue;
-        if (records.length === 0) return { ...negative, rcode: rcodes.NOERROR };
-        const data = { type: types.CNAME, target } as const;
-        const alias = { name: query.question.name, ttl: records[0]?.ttl ?? 0, data };
-        return { rcode: rcodes.NOERROR, authoritative: false, ...empty, answers: [alias, ...records] };
-      }
-      return negative;
-    } catch {
-      return failure(rcodes.SERVFAIL);
+    for (const target of [`${name}.svc.${zone}`, `${name}.${zone}`, ...(name.includes('.') ? [name] : [])]) {
+      // Nobody knows of that one: then the asker is told only what is known for certain, and asks for it itself in the end.
+      const records = await this.#addressesOf(query, target).catch(() => undefined);
+      if (records === undefined) continue;
+      if (records.length === 0) return { ...negative, rcode: rcodes.NOERROR };
+      const data = { type: types.CNAME, target } as const;
+      const alias = { name: query.question.name, ttl: records[0]?.ttl ?? 0, data };
+      return { rcode: rcodes.NOERROR, authoritative: false, ...empty, answers: [alias, ...records] };
     }
+    return negative;
   }
 
   /** Records of anybody's name; undefined: there is no such name. Rejects when nobody knows. */

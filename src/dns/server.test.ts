@@ -118,6 +118,9 @@ test('the search list of a pod is walked here, for pods of that namespace only',
   assert.deepEqual(await asker.resolve4('example.org.shop.svc.cluster.local'), ['192.0.2.1']);
   assert.deepEqual(await asker.resolve4('web.shop.shop.svc.cluster.local'), ['10.46.0.9']);
   assert.equal(await codeOf(asker.resolve4('nobody.example.shop.svc.cluster.local')), 'ENOTFOUND');
+  upstream.asked.length = 0;
+  assert.equal(await codeOf(asker.resolve4('mistyped.shop.svc.cluster.local')), 'ENOTFOUND');
+  assert.deepEqual(upstream.asked, [], 'others are not asked for a mistyped Service');
   namespaceOf = () => 'quiet';
   assert.equal(await codeOf(asker.resolve4('example.org.shop.svc.cluster.local')), 'ENOTFOUND');
 });
