@@ -41,6 +41,8 @@ function proxySettings(argv: AgentArguments): Partial<ProxyOptions> {
     mode: argv['proxy-mode'],
     nodePortAddresses: argv['nodeport-addresses'],
     localhostNodePorts: argv['localhost-nodeports'],
+    // The network of this very process sets it, before or after the proxy would look.
+    conntrackIsLiberal: true,
     metricsAddress: argv['proxy-metrics-bind-address'],
     healthzAddress: argv['proxy-healthz-bind-address'],
   };

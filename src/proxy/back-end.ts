@@ -21,6 +21,8 @@ export interface BackEndSettings {
   readonly clusterCIDR: string | undefined;
   /** Addresses of the node that node ports listen on, as CIDRs of this family; undefined: every address but loopback's. */
   readonly nodePortAddresses: readonly string[] | undefined;
+  /** True where this very process has conntrack take late segments as they come (nf_conntrack_tcp_be_liberal), maybe in a moment. Left out: the kernel is asked. */
+  readonly conntrackIsLiberal?: boolean | undefined;
 }
 
 export interface BackEndOptions {

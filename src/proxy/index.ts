@@ -36,6 +36,8 @@ export interface ProxyOptions {
   readonly mode?: WantedMode;
   /** Where node ports listen, as CIDRs; left out: on every address of the node but loopback's. */
   readonly nodePortAddresses?: readonly string[] | undefined;
+  /** Conntrack takes late segments as they come, since the pod network of this process sees to that; the kernel is asked without it. */
+  readonly conntrackIsLiberal?: boolean;
   /** Node ports on 127.0.0.1 and ::1 too, through the relay process; also where `nodePortAddresses` names loopback. */
   readonly localhostNodePorts?: boolean;
   /** `HOST:PORT` of /metrics and /proxyMode, and of /healthz and /livez; left out: nothing listens. */
@@ -92,6 +94,7 @@ function startFamily(family: Family, options: ProxyOptions, context: FamilyConte
     nodeName,
     clusterCIDR: cidrs.find((cidr) => familyOfText(cidr) === family),
     nodePortAddresses: nodePortAddresses?.filter((cidr) => familyOfText(cidr) === family),
+    conntrackIsLiberal: options.conntrackIsLiberal,
   };
   const metrics = context.metrics.of(family);
   const backEndOptions = { exec, family, settings, logger, signal };

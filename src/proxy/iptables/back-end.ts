@@ -81,8 +81,8 @@ class IptablesBackEnd implements BackEnd {
 
   async #createKeeper(): Promise<RuleKeeper> {
     const { exec, family, settings } = this.#options;
-    const values = await readSysctls(exec, [liberal]);
-    return createRuleKeeper({ family, ...settings, dropsInvalid: values.get(liberal) !== '1' });
+    const isLiberal = settings.conntrackIsLiberal ?? (await readSysctls(exec, [liberal])).get(liberal) === '1';
+    return createRuleKeeper({ family, ...settings, dropsInvalid: !isLiberal });
   }
 
   /** Once our rules are in: what the other variant of iptables has. */
