@@ -57,9 +57,9 @@ export function proxyModeStories(lab: Lab): void {
 
     test('iptables to nftables to userspace and back: no request fails, no connection is cut', async () => {
       const pods = async (): Promise<string[]> =>
-        (await lab.list<Pod>(['pods'])).map(
-          ({ metadata, status }) => `${metadata.uid} ${status?.containerStatuses?.[0]?.restartCount}`,
-        );
+        (await lab.list<Pod>(['pods']))
+          .filter(({ metadata }) => metadata.name?.startsWith(NAME))
+          .map(({ metadata, status }) => `${metadata.uid} ${status?.containerStatuses?.[0]?.restartCount}`);
       const before = await pods();
       const pid = await hostPid(lab, 'modes-asker');
       await eventually('the echo answers', async () => {
