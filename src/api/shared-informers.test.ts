@@ -264,3 +264,35 @@ test('a handler that throws is logged and stops nobody; one that left hears noth
     (line) => lines.push(line),
   );
 });
+
+test('it is current while the server is heard: not before the watch stands, not once it broke off', async () => {
+  await scene(async (script, factory, drop) => {
+    const informer = factory.informer(pods);
+    assert.equal(informer.isCurrent, false);
+    await informer.synced;
+    await until(() => informer.isCurrent);
+    script.refuseWatch = 500;
+    drop();
+    await until(() => !informer.isCurrent);
+    await until(() => informer.isCurrent);
+  });
+});
+
+test('what is kept of each object is the asker’s choice, and nobody else’s', async () => {
+  await scene(async (script, factory) => {
+    script.items = [podOf('a', 3)];
+    const keep = ({ metadata }: Pod): Pod => ({ metadata });
+    const [thin, whole] = [factory.informer(pods, { keep }), factory.informer(pods)];
+    await Promise.all([thin.synced, whole.synced]);
+    await until(() => script.watches.length === 2);
+    for (const watch of script.watches) watch.write(`${JSON.stringify({ type: 'ADDED', object: podOf('b', 4) })}\n`);
+    await until(() => thin.list().length === 2 && whole.list().length === 2);
+    assert.deepEqual(
+      [thin, whole].map((informer) => informer.list().map(({ spec }) => spec?.nodeName)),
+      [
+        [undefined, undefined],
+        ['node-3', 'node-4'],
+      ],
+    );
+  });
+});

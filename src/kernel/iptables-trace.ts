@@ -6,32 +6,7 @@
 import { contains, parseCIDR, parseIP } from '../api/addresses.ts';
 import { parseRule, type Condition, type RecentMatch, type Rule } from './iptables-rule.ts';
 import type { RuleSet } from './iptables.ts';
-
-export interface TracedPacket {
-  readonly source: string;
-  readonly destination: string;
-  readonly protocol: 'tcp' | 'udp' | 'sctp';
-  readonly destinationPort: number;
-  /** Sent by the node itself: it starts at OUTPUT, not at PREROUTING. */
-  readonly fromNode: boolean;
-}
-
-/** When `recent` saw whom last: seconds by `LIST SOURCE`. */
-export type Memory = ReadonlyMap<string, number>;
-
-/** One way the packet can take. */
-export interface Outcome {
-  readonly probability: number;
-  readonly verdict: 'delivered' | 'refused' | 'dropped';
-  /** After translation. */
-  readonly destination: string;
-  readonly destinationPort: number;
-  readonly translated: boolean;
-  readonly masqueraded: boolean;
-  /** The chain and rule that took each step: for people. */
-  readonly path: readonly string[];
-  readonly memory: Memory;
-}
+import { undecided, type ClientMemory, type Outcome, type TracedPacket } from './traced-packet.ts';
 
 interface State extends Outcome {
   readonly packet: TracedPacket;
@@ -282,21 +257,14 @@ function hook(node: TracedNode, chain: string, states: readonly State[]): State[
 export function tracePacket(
   node: TracedNode,
   packet: TracedPacket,
-  memory: Memory = new Map(),
+  memory: ClientMemory = new Map(),
   atSeconds = 0,
 ): readonly Outcome[] {
   const start: State = {
+    ...undecided(packet, memory),
     packet,
-    probability: 1,
-    verdict: 'delivered',
-    destination: packet.destination,
-    destinationPort: packet.destinationPort,
-    translated: false,
-    masqueraded: false,
     mark: 0,
     isTracked: true,
-    path: [],
-    memory,
     atSeconds,
   };
   const sent = hook(node, packet.fromNode ? 'OUTPUT' : 'PREROUTING', [start]);

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseTable } from './nft-listing.ts';
-import { traceNft, type NftPacket } from './nft-trace.ts';
+import { traceNft } from './nft-trace.ts';
+import type { TracedPacket } from './traced-packet.ts';
 
-const packet: NftPacket = {
+const packet: TracedPacket = {
   source: '10.0.0.1',
   destination: '10.0.0.2',
   protocol: 'tcp',

@@ -4,34 +4,10 @@
  */
 import { contains, tryParseCIDR } from '../api/addresses.ts';
 import type { NftTable } from './nft-listing.ts';
+import { undecided, type ClientMemory, type Outcome, type TracedPacket } from './traced-packet.ts';
 
-/** The first packet of a new flow. */
-export interface NftPacket {
-  readonly source: string;
-  readonly destination: string;
-  readonly protocol: 'tcp' | 'udp' | 'sctp';
-  readonly destinationPort: number;
-  /** Sent by the node itself: it starts at output, not at prerouting. */
-  readonly fromNode: boolean;
-}
-
-/** When a set was told last of a client: seconds by `SET CLIENT`. */
-export type ClientMemory = ReadonlyMap<string, number>;
-
-/** One way the packet can take. */
-export interface NftOutcome {
-  readonly probability: number;
-  readonly verdict: 'delivered' | 'refused' | 'dropped';
-  readonly destination: string;
-  readonly destinationPort: number;
-  readonly translated: boolean;
-  readonly masqueraded: boolean;
-  readonly path: readonly string[];
-  readonly memory: ClientMemory;
-}
-
-interface State extends NftOutcome {
-  readonly packet: NftPacket;
+interface State extends Outcome {
+  readonly packet: TracedPacket;
   readonly mark: number;
   readonly atSeconds: number;
 }
@@ -324,21 +300,14 @@ class NftWalk {
 /** The ways the first packet of a new flow can take through this table. Probabilities add up to 1. Throws on what it does not know. */
 export function traceNft(
   node: NftNode,
-  packet: NftPacket,
+  packet: TracedPacket,
   memory: ClientMemory = new Map(),
   atSeconds = 0,
-): readonly NftOutcome[] {
+): readonly Outcome[] {
   return new NftWalk(node).send({
+    ...undecided(packet, memory),
     packet,
-    probability: 1,
-    verdict: 'delivered',
-    destination: packet.destination,
-    destinationPort: packet.destinationPort,
-    translated: false,
-    masqueraded: false,
     mark: 0,
-    path: [],
-    memory,
     atSeconds,
   });
 }

@@ -1,6 +1,7 @@
 /** The iptables mode on paper. */
 import type { RuleSet } from '../../kernel/iptables.ts';
-import { tracePacket, type Memory } from '../../kernel/iptables-trace.ts';
+import { tracePacket } from '../../kernel/iptables-trace.ts';
+import type { ClientMemory } from '../../kernel/traced-packet.ts';
 import { observedAfter } from '../../kernel/plan-iptables.ts';
 import { ownsChain } from '../iptables/names.ts';
 import { desiredRules } from '../iptables/plan-rules.ts';
@@ -14,7 +15,7 @@ export function iptablesRules({ family, settings }: PaperOptions, table: Table):
 }
 
 /** A list of `recent` lives as long as a rule names it. */
-function stillNamed(memory: Memory, rules: RuleSet): Memory {
+function stillNamed(memory: ClientMemory, rules: RuleSet): ClientMemory {
   if (memory.size === 0) return memory;
   const all = [...rules.values()].flatMap((chains) => [...chains.values()]).flat();
   const lists = new Set(all.flatMap((rule) => [...rule.matchAll(/--name (\S+)/g)].map(([, name = '']) => name)));
@@ -22,7 +23,7 @@ function stillNamed(memory: Memory, rules: RuleSet): Memory {
 }
 
 /** A node with these rules, however they came about. */
-export function nodeWithRules(options: PaperOptions, rules: RuleSet, memory: Memory = new Map()): PaperNode {
+export function nodeWithRules(options: PaperOptions, rules: RuleSet, memory: ClientMemory = new Map()): PaperNode {
   return {
     send: (packet, atSeconds) =>
       tracePacket({ rules, addresses: options.addresses }, packet, memory, atSeconds).map((outcome) => ({

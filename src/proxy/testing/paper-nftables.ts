@@ -1,7 +1,8 @@
 /** The nftables mode on paper. */
 import { parseCIDR } from '../../api/addresses.ts';
 import type { NftTable } from '../../kernel/nft-listing.ts';
-import { traceNft, type ClientMemory } from '../../kernel/nft-trace.ts';
+import { traceNft } from '../../kernel/nft-trace.ts';
+import type { ClientMemory } from '../../kernel/traced-packet.ts';
 import type { Table } from '../model/service-port.ts';
 import { createLedger } from '../nftables/ledger.ts';
 import { wholeTable } from '../nftables/plan-table.ts';
