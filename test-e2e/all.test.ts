@@ -67,7 +67,6 @@ describe('a lab of three nodes', { concurrency: 1 }, () => {
   rollingStories(lab);
   interferenceStories(lab);
   leftoverStories(lab);
-  // Last: while the relay of the userspace mode carries something its address stays, until an agent starts anew.
   proxyModeStories(lab);
 
   test('stop keeps everything, and up brings the same cluster back', async () => {

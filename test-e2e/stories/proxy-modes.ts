@@ -95,12 +95,17 @@ export function proxyModeStories(lab: Lab): void {
       assert.deepEqual(await pods(), before, 'no pod was touched');
     });
 
-    test('what a mode leaves is gone: one table of rules, one way', async () => {
+    test('what a mode leaves is gone: one table of rules, one way, no relay', async () => {
       const { stdout } = await lab.onNode('node1', ['nft', 'list', 'tables']);
       assert.doesNotMatch(stdout, /podwire-services/);
       const rules = (await lab.onNode('node1', ['iptables-save', '-t', 'nat'])).stdout;
       assert.match(rules, /PW-SERVICES/);
       assert.doesNotMatch(rules, /169\.254\.80\.87/);
+      for (const node of ['node1', 'node2', 'node3'])
+        await eventually(`the relay’s address leaves ${node}`, async () => {
+          const { stdout } = await lab.onNode(node, ['ip', 'address', 'show', 'dev', 'lo']);
+          return !stdout.includes('169.254.80.87');
+        });
     });
   });
 }

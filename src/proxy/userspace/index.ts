@@ -1,4 +1,5 @@
 /** Services through a process, in turn, as the first kube-proxy had it: to see the difference. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Change } from '../../kernel/change.ts';
 import type { Exec } from '../../kernel/exec.ts';
 import type { Family } from '../../kernel/family.ts';
@@ -8,13 +9,38 @@ import { createUserspaceBackEnd } from './back-end.ts';
 import { findRelay } from './relay-client.ts';
 import { removeRelayAddress } from './relay-link.ts';
 
-/** It listens no more for this family; what it carries goes on, and with the last connection it ends. Its address goes with the next start. */
-async function cleanUp(exec: Exec, family: Family): Promise<readonly Change[]> {
-  const relay = await findRelay(exec);
-  if (relay === undefined) {
-    const removed = await removeRelayAddress(exec, family);
-    return removed ? [{ action: 'delete', object: 'relay address', reason: 'no relay runs' }] : [];
+/** A relay that carries nothing ends within milliseconds of being told that it serves nobody. */
+const endLooks = 10;
+const endLookMs = 50;
+
+async function removeAddress(exec: Exec, family: Family): Promise<readonly Change[]> {
+  const removed = await removeRelayAddress(exec, family);
+  return removed ? [{ action: 'delete', object: 'relay address', reason: 'no relay runs' }] : [];
+}
+
+/** False while it goes on, as it carries something or serves another family. */
+async function hasEnded(exec: Exec): Promise<boolean> {
+  for (let look = 0; look < endLooks; look += 1) {
+    const relay = await findRelay(exec);
+    if (relay === undefined) return true;
+    relay.close();
+    await sleep(endLookMs);
   }
+  return false;
+}
+
+/**
+ * It listens no more for this family; what it carries goes on, and with the last connection it ends. Then its address goes: now, or where it
+ * goes on with the next start.
+ */
+async function cleanUp(exec: Exec, family: Family): Promise<readonly Change[]> {
+  const closed = await closePorts(exec, family);
+  return [...closed, ...((await hasEnded(exec)) ? await removeAddress(exec, family) : [])];
+}
+
+async function closePorts(exec: Exec, family: Family): Promise<readonly Change[]> {
+  const relay = await findRelay(exec);
+  if (relay === undefined) return [];
   try {
     const ids = Object.keys(await relay.list()).filter(
       (id) => id.endsWith(`/${family.version}`) && !id.startsWith('localhost:'),
