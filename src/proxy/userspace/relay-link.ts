@@ -5,10 +5,10 @@ import { relayAddress } from './relayed-table.ts';
 
 const cidr = (family: Family): string => `${relayAddress(family)}/${family.bits}`;
 
-/** There afterwards, and usable at once. */
+/** There afterwards, and usable at once. An IPv4 address can carry a word that says whose it is, an IPv6 one cannot. */
 export async function addRelayAddress(exec: Exec, family: Family): Promise<void> {
-  const nodad = family.version === 6 ? ['nodad'] : [];
-  await exec.run({ argv: ['ip', family.ipFlag, 'address', 'replace', cidr(family), 'dev', 'lo', ...nodad] });
+  const more = family.version === 6 ? ['nodad'] : ['label', 'lo:podwire'];
+  await exec.run({ argv: ['ip', family.ipFlag, 'address', 'replace', cidr(family), 'dev', 'lo', ...more] });
 }
 
 /** Gone afterwards; it may not have been there. */
