@@ -151,7 +151,8 @@ export function killStories(lab: Lab, { workload, client }: Scene): void {
         batch.push(`${kind} of ${machine}`);
         if (victim === undefined) continue;
         const follower = supervised.get(kind);
-        const below = follower === undefined ? undefined : await find(lab.name, machine, follower);
+        // There may be none: the same batch may have killed it a moment ago.
+        const [below] = follower === undefined ? [] : await findAll(lab.name, machine, follower);
         killNow(victim);
         if (kind === 'first process') await lab.podwire(['node', 'start', machine]);
         // Or the old one, which is on its way out, could be taken for the new one.
