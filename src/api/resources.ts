@@ -14,6 +14,7 @@ import type {
   Event,
   Lease,
   Namespace,
+  NetworkPolicy,
   Node,
   Pod,
   ReplicaSet,
@@ -69,6 +70,13 @@ export const endpointSlices: ResourceType<EndpointSlice> = row(
 export const deployments: ResourceType<Deployment> = row('apps', 'v1', 'deployments', 'Deployment');
 export const replicaSets: ResourceType<ReplicaSet> = row('apps', 'v1', 'replicasets', 'ReplicaSet');
 export const daemonSets: ResourceType<DaemonSet> = row('apps', 'v1', 'daemonsets', 'DaemonSet');
+
+export const networkPolicies: ResourceType<NetworkPolicy> = row(
+  'networking.k8s.io',
+  'v1',
+  'networkpolicies',
+  'NetworkPolicy',
+);
 
 const rbac = 'rbac.authorization.k8s.io';
 export const roles: ResourceType<Role> = row(rbac, 'v1', 'roles', 'Role');

@@ -16,7 +16,7 @@ const inMachine: Readonly<Record<string, readonly [string, ...string[]]>> = {
   mounts: ['cat', '/proc/self/mountinfo'],
 };
 
-const kinds = 'nodes,pods,services,endpointslices,deployments,replicasets,daemonsets';
+const kinds = 'nodes,pods,services,endpointslices,deployments,replicasets,daemonsets,networkpolicies';
 const inCluster: Readonly<Record<string, readonly string[]>> = {
   objects: ['get', kinds, '--all-namespaces', '-o', 'wide'],
   'objects.yaml': ['get', kinds, '--all-namespaces', '-o', 'yaml'],

@@ -65,6 +65,8 @@ test('components may do their work and no more', async () => {
     // Its network and Service proxy need these, under its name.
     ['system:nodes', 'system:node:n1', ['watch', '', 'nodes', ''], true],
     ['system:nodes', 'system:node:n1', ['watch', 'discovery.k8s.io', 'endpointslices', ''], true],
+    ['system:nodes', 'system:node:n1', ['watch', 'networking.k8s.io', 'networkpolicies', ''], true],
+    ['system:nodes', 'system:node:n1', ['watch', '', 'pods', ''], true],
     ['', 'system:node:n1', ['watch', '', 'nodes', ''], false],
     ['', 'system:kube-scheduler', ['create', '', 'pods', 'binding'], true],
     ['', 'system:kube-scheduler', ['list', '', 'secrets', ''], false],

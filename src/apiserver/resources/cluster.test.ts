@@ -258,6 +258,7 @@ describe('the table of all resources', () => {
       'events',
       'leases',
       'namespaces',
+      'networkpolicies',
       'nodes',
       'pods',
       'replicasets',

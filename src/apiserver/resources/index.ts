@@ -11,6 +11,7 @@ import { endpointsRow } from './endpoints.ts';
 import { eventRow } from './events.ts';
 import { leaseRow } from './leases.ts';
 import { namespaceRow } from './namespaces.ts';
+import { networkPolicyRow } from './network-policies.ts';
 import { nodeRow } from './nodes.ts';
 import { podRow } from './pods.ts';
 import { clusterRoleBindingRow, roleBindingRow } from './rbac/bindings.ts';
@@ -50,6 +51,7 @@ export function resourceRows({ serviceCIDR, nodePortRange }: ResourceOptions): r
     asRow(deploymentRow),
     asRow(replicaSetRow),
     asRow(daemonSetRow),
+    asRow(networkPolicyRow),
     asRow(roleRow),
     asRow(roleBindingRow),
     asRow(clusterRoleRow),

@@ -85,6 +85,8 @@ const controllerRules = [
 /** A node's network and Service proxy run under the node's own name; upstream gives these to kube-proxy and the CNI plugin. */
 const nodeNetworkRules = [
   rule(read, 'core', 'nodes services endpoints'),
+  // NetworkPolicy: which pods of the cluster may speak to this node's is told by their labels and their namespaces'.
+  rule(read, 'core', 'pods namespaces'),
   rule(read, 'discovery.k8s.io', 'endpointslices'),
   rule(read, 'networking.k8s.io', 'networkpolicies servicecidrs'),
 ];
