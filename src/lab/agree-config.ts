@@ -28,6 +28,10 @@ function refuseOtherSettings(config: LabConfig, wanted: Partial<LabConfig>): voi
     throw new LabError(
       `lab ${name} takes a node for dead after ${grace}s: podwire down first, then up with ${wanted.nodeMonitorGraceSeconds}s`,
     );
+  if (wanted.segments !== undefined && wanted.segments !== (config.segments ?? 1))
+    throw new LabError(
+      `lab ${name} has segments ${config.segments ?? 1}: podwire down first, then up with segments ${wanted.segments}`,
+    );
   if (wanted.dns !== undefined && wanted.dns !== (config.dns ?? 'on'))
     throw new LabError(`lab ${name} has dns ${config.dns ?? 'on'}: podwire down first, then up with dns ${wanted.dns}`);
 }
@@ -48,7 +52,7 @@ export function mergeConfig(config: LabConfig, wanted: Partial<LabConfig>): LabC
   for (const node of config.nodes)
     if (wanted.nodeSettings !== undefined && !isDeepStrictEqual(wanted.nodeSettings[node], config.nodeSettings?.[node]))
       throw new LabError(
-        `${node} of lab ${name} was made with other labels or taints: change them by kubectl label | taint node ${node}`,
+        `${node} of lab ${name} was made with other labels, taints or segment: change the first two by kubectl label | taint node ${node}`,
       );
   return checkConfig({ ...config, ...wanted, nodes, name });
 }

@@ -7,6 +7,7 @@ import {
   kubeProxyModes,
   LabError,
   maxNodes,
+  maxSegments,
   onOff,
   rangeOf,
 } from './config.ts';
@@ -44,6 +45,7 @@ const node: Field = {
     count: { type: 'integer', min: 1, max: maxNodes },
     labels: { type: 'map', checkKey: checkNodeLabel, of: labelValue },
     taints: { type: 'list', of: taint },
+    segment: { type: 'integer', min: 1, max: maxSegments },
   },
 };
 
@@ -52,6 +54,7 @@ export const fileFields: Field = {
   fields: {
     name: { type: 'text', check: refusal(checkLabName) },
     nodes: { type: 'list', of: node },
+    segments: { type: 'integer', min: 1, max: maxSegments },
     networking: {
       type: 'object',
       fields: {

@@ -19,7 +19,9 @@ interface LabFileShape {
     readonly count?: number;
     readonly labels?: Readonly<Record<string, string>>;
     readonly taints?: readonly Taint[];
+    readonly segment?: number;
   }[];
+  readonly segments?: number;
   readonly networking?: {
     readonly nodeSubnet?: string;
     readonly podSubnet?: string;
@@ -34,7 +36,7 @@ interface LabFileShape {
 
 /**
  * What the file asks for; what it does not name is left out. Throws a LabError with one line a mistake:
- * `lab.yaml:4: nodes[0].rol: there is no such field: role, count, labels, taints`.
+ * `lab.yaml:4: nodes[0].rol: there is no such field: role, count, labels, taints, segment`.
  */
 export function parseConfigFile(path: string, text: string): Partial<LabConfig> {
   const lines = new LineCounter();
@@ -115,25 +117,27 @@ function checkRoles(contents: ParsedNode | null, report: Report): void {
     if (!isMap(item) || item.get('role') !== 'control-plane') return;
     controlPlanes += 1;
     if (controlPlanes > 1) report(item, `nodes[${index}]`, 'a lab has one control plane');
-    for (const name of ['labels', 'taints', 'count'])
-      if (item.has(name) && (name !== 'count' || item.get(name) !== 1))
+    for (const name of ['labels', 'taints', 'count', 'segment'])
+      if (item.has(name) && (!['count', 'segment'].includes(name) || item.get(name) !== 1))
         report(item.get(name, true), `nodes[${index}].${name}`, 'the control plane is one machine and no Node');
   });
 }
 
 function configOf({ name, nodes, networking = {}, ...rest }: LabFileShape): Partial<LabConfig> {
   const workers = nodes?.filter(({ role }) => role !== 'control-plane');
-  const settings = workers?.flatMap(({ count = 1, labels, taints }) =>
+  const settings = workers?.flatMap(({ count = 1, labels, taints, segment }) =>
     Array.from({ length: count }, (): NodeSettings => ({
       ...(labels === undefined ? {} : { labels }),
       ...(taints === undefined ? {} : { taints }),
+      ...(segment === undefined ? {} : { segment }),
     })),
   );
   const { nodeSubnet, podSubnet, serviceSubnet, kubeProxyMode } = networking;
-  const { internet, dns, insecureRegistries, nodeMonitorGracePeriodSeconds: nodeMonitorGraceSeconds } = rest;
+  const { segments, internet, dns, insecureRegistries, nodeMonitorGracePeriodSeconds: nodeMonitorGraceSeconds } = rest;
   return {
     ...(name === undefined ? {} : { name }),
     ...(settings === undefined ? {} : nodesOf(settings)),
+    ...(segments === undefined ? {} : { segments }),
     ...(nodeSubnet === undefined ? {} : { nodeCIDR: nodeSubnet }),
     ...(podSubnet === undefined ? {} : { podCIDR: podSubnet }),
     ...(serviceSubnet === undefined ? {} : { serviceCIDR: serviceSubnet }),

@@ -30,7 +30,35 @@ test('a node keeps its address when one before it goes', () => {
   assert.equal(nextNode(config({ nodes: ['node1', 'node3'] })), 'node2');
 });
 
+test('segments halve the range of the switch, and nodes are dealt to them in turn unless they are told', () => {
+  const of = (change: Partial<LabConfig>) =>
+    machinesOf(config(change)).map(({ name, address, segment }) => `${name} ${address} ${segment}`);
+  const [first, last] = ['control-plane 10.44.0.2 1', 'outside 10.44.0.3 1'];
+  assert.deepEqual(of({ segments: 2 }), [
+    first,
+    'node1 10.44.0.11 1',
+    'node2 10.44.0.140 2',
+    'node3 10.44.0.13 1',
+    last,
+  ]);
+  assert.deepEqual(of({ segments: 3, nodeSettings: { node1: { segment: 3 }, node3: { segment: 1 } } }), [
+    first,
+    'node1 10.44.0.139 3',
+    'node2 10.44.0.76 2',
+    'node3 10.44.0.13 1',
+    last,
+  ]);
+});
+
 for (const [what, change, message] of [
+  ['half a segment', { segments: 1.5 }, /--segments 1\.5: a whole number from 1 to 4/],
+  ['five segments', { segments: 5 }, /--segments 5/],
+  [
+    'a segment that is not there',
+    { nodeSettings: { node2: { segment: 2 } } },
+    /node2 stands on segment 2, and the lab has 1/,
+  ],
+  ['segments too small', { nodeCIDR: '10.44.0.0/31', segments: 4 }, /10\.44\.0\.0\/31 has no room/],
   ['a name that is too long for a link', { name: 'a234567890123' }, /--name a234567890123/],
   ['a name that is a path', { name: '../x' }, /--name/],
   ['a name with a space', { name: 'a b' }, /--name/],

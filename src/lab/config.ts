@@ -2,10 +2,12 @@
 import { contains, formatCIDR, nthAddress, nthSubnet, overlaps, parseCIDR, type Cidr } from '../api/addresses.ts';
 import type { Taint } from '../api/types.gen.ts';
 
-/** What a Node is registered with. */
+/** What a Node is made with. */
 export interface NodeSettings {
   readonly labels?: Readonly<Record<string, string>>;
   readonly taints?: readonly Taint[];
+  /** From 1; those without are dealt to the segments in turn. */
+  readonly segment?: number;
 }
 
 export interface LabConfig {
@@ -19,6 +21,8 @@ export interface LabConfig {
   readonly nodeCIDR: string;
   readonly podCIDR: string;
   readonly serviceCIDR: string;
+  /** How many switches the machines stand on, joined by a router; one when left out. */
+  readonly segments?: number;
   /** `HOST[:PORT]` of registries that may speak plain http, or show an unknown certificate. */
   readonly insecureRegistries?: readonly string[];
   /** Whether machines and pods reach the internet through the host; `auto`, the default: when the host has a way there. */
@@ -45,6 +49,8 @@ export interface Machine {
   /** `outside`: a machine beyond the cluster's network, which has no route to pods or Services. */
   readonly role: 'control-plane' | 'node' | 'outside';
   readonly address: string;
+  /** The L2 segment that it stands on, from 1; what is no node stands on the first. */
+  readonly segment: number;
 }
 
 /** Something a person asked for that cannot be, with what to do about it. The command line prints only the message. */
@@ -67,6 +73,8 @@ export const graceSecondsRange = { min: 4, max: 3600 } as const;
 
 /** Nodes of one lab at most. */
 export const maxNodes = 200;
+/** The addresses of load balancers, an eighth of the switches' range, are the last one's: more would leave it no room. */
+export const maxSegments = 4;
 const outsidePlace = 3;
 const routerPlace = 4;
 
@@ -100,6 +108,7 @@ export function checkConfig(config: LabConfig): LabConfig {
       if (overlaps(a.cidr, b.cidr)) throw new LabError(`${a.text} and ${b.text} overlap: choose ranges apart`);
   config.insecureRegistries?.forEach(checkRegistry);
   checkGrace(config.nodeMonitorGraceSeconds);
+  checkSegments(config);
   machinesOf(config);
   return config;
 }
@@ -108,6 +117,15 @@ function checkGrace(seconds: number | undefined): void {
   const { min, max } = graceSecondsRange;
   if (seconds !== undefined && !(Number.isInteger(seconds) && seconds >= min && seconds <= max))
     throw new LabError(`--node-monitor-grace-period ${seconds}s: whole seconds from ${min}s to ${max}s`);
+}
+
+function checkSegments(config: LabConfig): void {
+  const { segments = 1, nodeSettings = {} } = config;
+  if (!(Number.isInteger(segments) && segments >= 1 && segments <= maxSegments))
+    throw new LabError(`--segments ${segments}: a whole number from 1 to ${maxSegments}`);
+  for (const [node, { segment = 1 }] of Object.entries(nodeSettings))
+    if (!(Number.isInteger(segment) && segment >= 1 && segment <= segments))
+      throw new LabError(`${node} stands on segment ${segment}, and the lab has ${segments}: give it more by segments`);
 }
 
 /** Throws a LabError for what is no registry. */
@@ -141,22 +159,43 @@ export function nodeNumber(name: string): number {
   return number;
 }
 
-/** Every machine of the lab, the control plane first and the outside last. Throws a LabError when the switch has no address for one. */
+/** Every machine of the lab, the control plane first and the outside last. Throws a LabError when a switch has no address for one. */
 export function machinesOf(config: LabConfig): Machine[] {
-  const address = (n: number): string => {
+  const on = (segment: number, n: number): Pick<Machine, 'address' | 'segment'> => {
     try {
-      const found = nthAddress(parseCIDR(config.nodeCIDR), n);
-      if (!contains(parseCIDR(loadBalancerCIDR(config)), found)) return found;
+      const address = nthAddress(parseCIDR(segmentCIDR(config, segment)), n);
+      if (!contains(parseCIDR(loadBalancerCIDR(config)), address)) return { address, segment };
     } catch {
       // Told below.
     }
     throw new LabError(`${config.nodeCIDR} has no room for ${config.nodes.length} nodes: choose a larger range`);
   };
   return [
-    { name: controlPlaneName, role: 'control-plane', address: address(2) },
-    ...config.nodes.map((name): Machine => ({ name, role: 'node', address: address(10 + nodeNumber(name)) })),
-    { name: outsideName, role: 'outside', address: address(outsidePlace) },
+    { name: controlPlaneName, role: 'control-plane', ...on(1, 2) },
+    ...config.nodes.map((name): Machine => ({
+      name,
+      role: 'node',
+      ...on(segmentOf(config, name), 10 + nodeNumber(name)),
+    })),
+    { name: outsideName, role: 'outside', ...on(1, outsidePlace) },
   ];
+}
+
+/** Whom the config gives no segment is dealt to them in turn, by the number of the node. */
+function segmentOf({ nodeSettings, segments = 1 }: LabConfig, node: string): number {
+  return nodeSettings?.[node]?.segment ?? ((nodeNumber(node) - 1) % segments) + 1;
+}
+
+/** The range of a switch: all of `nodeCIDR` where there is one, otherwise a half or a quarter of it. */
+export function segmentCIDR({ nodeCIDR, segments = 1 }: LabConfig, segment: number): string {
+  const bits = Math.ceil(Math.log2(segments));
+  const all = parseCIDR(nodeCIDR);
+  return bits === 0 ? nodeCIDR : formatCIDR(nthSubnet(all, all.prefixLength + bits, segment - 1));
+}
+
+/** `1`, `2`, …: every segment of the lab. */
+export function segmentsOf({ segments = 1 }: LabConfig): number[] {
+  return Array.from({ length: segments }, (_, index) => index + 1);
 }
 
 /** The machine of this name. Throws a LabError that lists those that exist. */
@@ -178,14 +217,14 @@ export function outsideGateway(config: LabConfig): string {
   return nthAddress(parseCIDR(config.nodeCIDR), outsidePlace);
 }
 
-/** The switch as a router: the way to everything that is not of the lab. */
-export function routerAddress(config: LabConfig): string {
-  return nthAddress(parseCIDR(config.nodeCIDR), routerPlace);
+/** The switch of a segment as a router: the way to everything that is not on it. */
+export function routerAddress(config: LabConfig, segment: number): string {
+  return nthAddress(parseCIDR(segmentCIDR(config, segment)), routerPlace);
 }
 
-/** `10.44.0.1/24`: an address with the switch's prefix length. */
+/** `10.44.0.1/24`: an address with its switch's prefix length. */
 export function withPrefix(config: LabConfig, address: string): string {
-  return `${address}/${parseCIDR(config.nodeCIDR).prefixLength}`;
+  return `${address}/${parseCIDR(segmentCIDR(config, 1)).prefixLength}`;
 }
 
 /** The last eighth of the switch's range: addresses for Services of type LoadBalancer. No machine has one of them. */

@@ -91,7 +91,7 @@ function hostRefused(config: LabConfig, inSwitch: string): string {
   return [
     '{',
     "  echo 'route flush type prohibit'",
-    '  { ip -4 route show table local type local; ip -4 route show scope link; } | while read -r first second rest; do',
+    '  { ip -4 route show table local type local; ip -4 route show; } | while read -r first second rest; do',
     '    case "$first $second $rest " in',
     `      *${quote(` dev ${hostLink} `)}*) ;;`,
     '      "local "*) echo "route replace prohibit $second" ;;',

@@ -85,6 +85,11 @@ export function kernelNames(lab: string): {
   return { switchNetns: `${lab}-switch`, hostLink: `pw-${lab}`, alias, unfinished: `${alias}/unfinished` };
 }
 
+/** The bridge of a segment, inside the switch's namespace. */
+export function segmentBridge(segment: number): string {
+  return segment === 1 ? 'switch' : `switch${segment}`;
+}
+
 /** What both ends of a machine's link to the switch say. */
 export function machineAlias(lab: string, machine: string): string {
   return `${kernelNames(lab).alias}/${machine}`;

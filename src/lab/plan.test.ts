@@ -60,6 +60,11 @@ test('a dry run of a new lab of two nodes is this script', () => {
   matchesGolden('up.sh', renderPlan(planUp(config, observed('absent'), true, 8), config, host));
 });
 
+test('a dry run of a new lab of two segments is this script', () => {
+  const two: LabConfig = { ...config, segments: 2 };
+  matchesGolden('up-segments.sh', renderPlan(planUp(two, observed('absent'), false, 8), two, host));
+});
+
 test('a dry run of down is this script', () => {
   matchesGolden('down.sh', renderPlan(planRemoval(observed('whole', running), false), config, host));
 });
@@ -75,6 +80,15 @@ test('only in a large lab the machines know each other without asking', () => {
     .filter((line) => line.includes('neighbour'));
   assert.equal(lines.length, 28);
   assert.equal(lines[1], 'neighbour replace 10.44.0.12 lladdr 02:70:0a:2c:00:0c dev eth0 nud permanent');
+});
+
+test('in a large lab of segments the machines know those of their own', () => {
+  const large = { ...defaultConfig, segments: 2, nodes: nodeNames(30) };
+  const lines = bootScript(large, machineNamed(large, 'node2'), host)
+    .split('\n')
+    .filter((line) => line.startsWith('neighbour'));
+  assert.equal(lines.length, 14);
+  assert.equal(lines[0], 'neighbour replace 10.44.0.142 lladdr 02:70:0a:2c:00:8e dev eth0 nud permanent');
 });
 
 test('a lab that stands needs nothing', () => {

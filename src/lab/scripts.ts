@@ -4,16 +4,18 @@
  */
 import {
   hostAddress,
+  loadBalancerCIDR,
   machinesOf,
   outsideAddress,
   outsideGateway,
   outsideRange,
   routerAddress,
+  segmentsOf,
   withPrefix,
   type LabConfig,
   type Machine,
 } from './config.ts';
-import { imageFolder, inside, kernelNames, machineAlias, machinePlaces } from './places.ts';
+import { imageFolder, inside, kernelNames, machineAlias, machinePlaces, segmentBridge } from './places.ts';
 import { quote, withInput, words } from './shell.ts';
 
 /** What the scripts must know of the host. */
@@ -44,19 +46,43 @@ export function switchScript(config: LabConfig): string {
       `link set ${hostLink} alias ${unfinished}`,
       `address add ${withPrefix(config, hostAddress(config))} dev ${hostLink}`,
       `link set ${hostLink} up`,
+      ...acrossRoutes(config, hostLink),
     ]),
     withInput(`ip -netns ${switchNetns} -batch -`, [
       'link set lo up',
-      // With an address of its own: a bridge takes one of its ports' otherwise, and another one when that port goes.
-      `link add switch address ${linkAddress(routerAddress(config))} type bridge forward_delay 0 mcast_snooping 0`,
-      `address add ${withPrefix(config, routerAddress(config))} dev switch`,
-      `link set switch alias ${alias} up`,
+      ...segmentsOf(config).flatMap((segment) => bridge(config, segment)),
       `link set host alias ${alias} master switch up`,
+      ...(segmentsOf(config).length === 1
+        ? []
+        : [
+            `route add ${loadBalancerCIDR(config)} dev ${segmentBridge(1)}`,
+            `route add ${outsideRange} via ${outsideGateway(config)}`,
+          ]),
     ]),
     // Whom it refuses hears of it each time: a limit of one word a second would make callers wait.
     `nsenter --net=/run/netns/${switchNetns} sh -euc 'cd /proc/sys/net/ipv4; echo 1 > ip_forward; echo 0 > icmp_ratelimit'`,
     `ip link set ${hostLink} alias ${alias}`,
   ].join('\n');
+}
+
+/** One segment. With an address of its own: a bridge takes one of its ports' otherwise, and another one when that port goes. */
+function bridge(config: LabConfig, segment: number): string[] {
+  const name = segmentBridge(segment);
+  const address = routerAddress(config, segment);
+  return [
+    `link add ${name} address ${linkAddress(address)} type bridge forward_delay 0 mcast_snooping 0`,
+    `address add ${withPrefix(config, address)} dev ${name}`,
+    `link set ${name} alias ${kernelNames(config.name).alias} up`,
+  ];
+}
+
+/** From the first segment to the others. Addresses of load balancers lie in the last one's range, but are answered for on the first. */
+function acrossRoutes(config: LabConfig, link: string): string[] {
+  if (segmentsOf(config).length === 1) return [];
+  return [
+    `route add ${config.nodeCIDR} via ${routerAddress(config, 1)}`,
+    `route add ${loadBalancerCIDR(config)} dev ${link}`,
+  ];
 }
 
 /** Takes what is left of a machine's port away: its namespace goes only some time after its last process. */
@@ -116,7 +142,7 @@ export function bootScript(config: LabConfig, machine: Machine, host: HostFacts)
 function network(config: LabConfig, machine: Machine): string {
   const { switchNetns } = kernelNames(config.name);
   const alias = machineAlias(config.name, machine.name);
-  const port = `link add ${machine.name} up master switch type veth peer name eth0 address ${linkAddress(machine.address)} netns`;
+  const port = `link add ${machine.name} up master ${segmentBridge(machine.segment)} type veth peer name eth0 address ${linkAddress(machine.address)} netns`;
   return [
     `echo ${quote(machine.name)} > /proc/sys/kernel/hostname`,
     `printf '%s\\n' "${port} $$" ${quote(`link set ${machine.name} alias ${alias}`)} | nsenter --net=/run/netns/${switchNetns} ip -batch -`,
@@ -133,9 +159,15 @@ function network(config: LabConfig, machine: Machine): string {
 }
 
 /** The outside answers for its own range, and knows nobody beyond the switch: what is not masqueraded gets no answer. */
-function routes(config: LabConfig, { role }: Machine): string[] {
-  if (role === 'outside') return [`address add ${outsideAddress}/32 dev lo`];
-  return [`route add default via ${routerAddress(config)}`, `route add ${outsideRange} via ${outsideGateway(config)}`];
+function routes(config: LabConfig, { role, segment }: Machine): string[] {
+  if (role === 'outside') return [`address add ${outsideAddress}/32 dev lo`, ...acrossRoutes(config, 'eth0')];
+  const router = routerAddress(config, segment);
+  if (segment > 1) return [`route add default via ${router}`, `route add ${loadBalancerCIDR(config)} via ${router}`];
+  return [
+    `route add default via ${router}`,
+    `route add ${outsideRange} via ${outsideGateway(config)}`,
+    ...acrossRoutes(config, 'eth0'),
+  ];
 }
 
 /**
@@ -146,7 +178,7 @@ function neighbours(config: LabConfig, machine: Machine): string[] {
   const machines = machinesOf(config);
   if (machines.length <= fewMachines) return [];
   return machines
-    .filter(({ name }) => name !== machine.name)
+    .filter(({ name, segment }) => name !== machine.name && segment === machine.segment)
     .map((other) => `neighbour replace ${other.address} lladdr ${linkAddress(other.address)} dev eth0 nud permanent`);
 }
 

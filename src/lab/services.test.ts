@@ -19,3 +19,10 @@ for (const [seconds, grace, lease] of [
     assert.ok(flags('control-plane', settings).includes(`--node-monitor-grace-period=${grace}`));
     assert.ok(flags('node1', settings).includes(`--node-lease-duration-seconds=${lease}`));
   });
+
+test('who cannot answer for addresses of load balancers says so', () => {
+  const label = '--node-labels=node.kubernetes.io/exclude-from-external-load-balancers=';
+  const settings: Partial<LabConfig> = { nodes: ['node1', 'node2'], segments: 2 };
+  assert.ok(flags('node2', settings).includes(label));
+  assert.ok(!flags('node1', settings).includes(label));
+});

@@ -100,7 +100,7 @@ function agentArgv(program: Program, machine: Machine, config: LabConfig): strin
     `--pod-manifest-path=${inside.manifests}`,
     proxyModeFlag(config),
     `--node-lease-duration-seconds=${leaseSeconds(config)}`,
-    ...settingsArgv(config.nodeSettings?.[machine.name]),
+    ...settingsArgv(machine, config.nodeSettings?.[machine.name]),
   ];
 }
 
@@ -109,7 +109,11 @@ function leaseSeconds({ nodeMonitorGraceSeconds: grace = defaultNodeMonitorGrace
   return Math.min(grace, defaultNodeMonitorGraceSeconds);
 }
 
-function settingsArgv({ labels = {}, taints = [] }: NodeSettings = {}): string[] {
+/** Addresses of load balancers are asked for on the first segment alone: who stands on another one cannot answer. */
+const notForLoadBalancers = { 'node.kubernetes.io/exclude-from-external-load-balancers': '' };
+
+function settingsArgv({ segment }: Machine, { labels: own = {}, taints = [] }: NodeSettings = {}): string[] {
+  const labels = { ...own, ...(segment === 1 ? {} : notForLoadBalancers) };
   const pairs = Object.entries(labels).map(([key, value]) => `${key}=${value}`);
   const marks = taints.map(({ key, value = '', effect }) => `${key}=${value}:${effect}`);
   return [

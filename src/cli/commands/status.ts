@@ -19,15 +19,18 @@ export const statusCommand: CommandModule<object, { name: string }> = {
       return;
     }
     const conditions = await nodeConditions(name, status.machines[0]?.state === 'running');
-    const rows = status.machines.map(({ name: machine, role, address, state, pid }) => [
+    const hasSegments = (status.config.segments ?? 1) > 1;
+    const rows = status.machines.map(({ name: machine, role, address, segment, state, pid }) => [
       machine,
       role,
       address,
       state === 'absent' ? 'stopped' : state,
       role === 'outside' ? '-' : (conditions.get(role === 'node' ? machine : '') ?? 'unknown'),
       pid === undefined ? '-' : String(pid),
+      ...(hasSegments ? [String(segment)] : []),
     ]);
-    console.log(table([['MACHINE', 'ROLE', 'ADDRESS', 'STATE', 'CLUSTER', 'PID'], ...rows]));
+    const heads = ['MACHINE', 'ROLE', 'ADDRESS', 'STATE', 'CLUSTER', 'PID', ...(hasSegments ? ['SEGMENT'] : [])];
+    console.log(table([heads, ...rows]));
     const isFine = rows.every(
       ([, , , state, condition]) => state === 'running' && /^(Ready|answers|-)/.test(condition ?? ''),
     );

@@ -32,6 +32,7 @@ interface UpArguments {
   readonly 'pod-cidr'?: string | undefined;
   readonly 'service-cidr'?: string | undefined;
   readonly 'insecure-registry'?: readonly string[] | undefined;
+  readonly segments?: number | undefined;
   readonly internet?: Internet | undefined;
   readonly dns?: OnOff | undefined;
   readonly 'proxy-mode'?: KubeProxyMode | undefined;
@@ -53,6 +54,11 @@ export const upCommand: CommandModule<object, UpArguments> = {
         describe: 'a file that says what the lab is (docs/lab.md); flags win',
       },
       nodes: { type: 'number', requiresArg: true, describe: `how many nodes (a new lab has ${defaultNodes})` },
+      segments: {
+        type: 'number',
+        requiresArg: true,
+        describe: 'switches that the nodes are dealt to, joined by a router (1)',
+      },
       'node-cidr': {
         type: 'string',
         requiresArg: true,
@@ -150,6 +156,7 @@ async function wantedConfig(argv: UpArguments): Promise<Partial<LabConfig>> {
   const flags: Partial<LabConfig> = {
     ...(argv.name === undefined ? {} : { name: argv.name }),
     ...(argv.nodes === undefined ? {} : { nodes: nodeNames(argv.nodes) }),
+    ...(argv.segments === undefined ? {} : { segments: argv.segments }),
     ...(argv['node-cidr'] === undefined ? {} : { nodeCIDR: argv['node-cidr'] }),
     ...(argv['pod-cidr'] === undefined ? {} : { podCIDR: argv['pod-cidr'] }),
     ...(argv['service-cidr'] === undefined ? {} : { serviceCIDR: argv['service-cidr'] }),

@@ -47,7 +47,7 @@ mkdir -p /sys/fs/cgroup/podwire/podwire/internet
 #   END
 #   {
 #     echo 'route flush type prohibit'
-#     { ip -4 route show table local type local; ip -4 route show scope link; } | while read -r first second rest; do
+#     { ip -4 route show table local type local; ip -4 route show; } | while read -r first second rest; do
 #       case "$first $second $rest " in
 #         *' dev pw-podwire '*) ;;
 #         "local "*) echo "route replace prohibit $second" ;;
