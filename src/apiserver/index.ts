@@ -71,9 +71,11 @@ export async function startServerOf(parts: ApiServerParts, options: ApiServerOpt
   const { authorizer, end: endAuthorization } = followAuthorization(store);
   const kubelets = createKubelets(options.kubeletClient);
   const patience = createPatience(store, lookup);
+  // A server that is itself reached by loopback serves nobody but this machine.
+  const mayProxyTo = (address: string): boolean => address === options.advertiseAddress;
   const machinery = {
     ...{ store, registry, lookup, patience, admit, admitDelete },
-    ...{ authorizer, tokens, kubelets, logger, now },
+    ...{ authorizer, tokens, kubelets, mayProxyTo, logger, now },
   };
   restore(machinery);
   await parts.prepare?.(machinery);

@@ -20,6 +20,8 @@ export interface Machinery {
   readonly authorizer: Authorizer;
   readonly tokens: ServiceAccountTokens;
   readonly kubelets: Kubelets;
+  /** Whether `proxy` may go to an address that nobody else on the network could reach (loopback, link-local). */
+  readonly mayProxyTo: (address: string) => boolean;
   readonly logger: Logger;
   readonly now: () => Date;
 }

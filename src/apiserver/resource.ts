@@ -118,7 +118,17 @@ export interface Allocation {
 }
 
 export type Subresource =
-  'status' | 'scale' | 'log' | 'exec' | 'attach' | 'portforward' | 'binding' | 'eviction' | 'finalize' | 'token';
+  | 'status'
+  | 'scale'
+  | 'log'
+  | 'exec'
+  | 'attach'
+  | 'portforward'
+  | 'proxy'
+  | 'binding'
+  | 'eviction'
+  | 'finalize'
+  | 'token';
 
 export interface ResourceRow<T extends KubeObject = KubeObject> {
   readonly type: ResourceType<T>;

@@ -54,6 +54,8 @@ const subresources: Readonly<Record<Subresource, Handlers>> = {
   exec: { get: upgradeOnly, create: upgradeOnly },
   attach: { get: upgradeOnly, create: upgradeOnly },
   portforward: { get: upgradeOnly, create: upgradeOnly },
+  // Served before its body is read (proxy/).
+  proxy: {},
 };
 
 /** The handler, or undefined when the method does not fit (405). */

@@ -30,6 +30,7 @@ const verbsOf: Readonly<Record<Subresource, readonly string[]>> = {
   exec: ['create', 'get'],
   attach: ['create', 'get'],
   portforward: ['create', 'get'],
+  proxy: ['create', 'delete', 'get', 'patch', 'update'],
   binding: ['create'],
   eviction: ['create'],
   finalize: ['update'],
@@ -48,7 +49,7 @@ export function verbsOfRow(row: ResourceRow): readonly string[] {
 export function subresourcesOf(row: ResourceRow): readonly Served[] {
   return [...row.subresources].sort().map((subresource) => ({
     subresource,
-    kind: otherKinds[subresource] ?? kindOf(row),
+    kind: subresource === 'proxy' ? core(`${row.type.kind}ProxyOptions`) : (otherKinds[subresource] ?? kindOf(row)),
     verbs: verbsOf[subresource],
   }));
 }

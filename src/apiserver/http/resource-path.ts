@@ -16,9 +16,19 @@ function parseResource(group: string, version: string, parts: readonly string[])
   return { group, version, resource: first, namespace, name: second, subresource: third };
 }
 
+/** What stands before the part of a path that is another server's: `…/pods/NAME/proxy` and all that follows. */
+const proxied = /^((?:\/api\/[^/]+|\/apis\/[^/]+\/[^/]+)(?:\/namespaces\/[^/]+)?\/[^/]+\/[^/]+\/proxy)(?:\/|$)/;
+
+/** The path at the other end of a `proxy` subresource, as it was sent; empty when there is none. */
+export function pathBeyondProxy(pathname: string): string {
+  const [, own = pathname] = proxied.exec(pathname) ?? [];
+  return pathname.slice(own.length);
+}
+
 /** Undefined when the path names no resource (discovery, health, nonsense). Throws URIError for broken escapes. */
 export function parseResourcePath(pathname: string): ResourcePath | undefined {
-  const parts = pathname.split('/').slice(1).map(decodeURIComponent);
+  const [, own = pathname] = proxied.exec(pathname) ?? [];
+  const parts = own.split('/').slice(1).map(decodeURIComponent);
   if (parts.at(-1) === '') parts.pop();
   // An empty or slashed segment could reach another object's key.
   if (parts.some((part) => part === '' || part === '.' || part === '..' || part.includes('/'))) return undefined;

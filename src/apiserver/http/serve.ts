@@ -13,6 +13,7 @@ import type { ResourcePath, ResourceRequest, User, Verb } from '../request.ts';
 import type { ResourceRow, Subresource } from '../resource.ts';
 import { handlerOf } from '../routes.ts';
 import { refuseUpgrade, tunnel } from '../kubelets/tunnel.ts';
+import { proxyTo, proxyUpgrade } from '../proxy/forward.ts';
 import { forbiddenObject } from '../validation/refusal.ts';
 import { negotiate } from './accept.ts';
 import { contentTypeOf, readBody } from './body.ts';
@@ -27,7 +28,7 @@ export interface ServeOptions {
 
 /** Answered to anybody. */
 const healthPath = /^\/(healthz|livez|readyz)(\/[\w-]+)?$/;
-const upgradable: ReadonlySet<string> = new Set(['exec', 'attach', 'portforward']);
+const upgradable: ReadonlySet<string> = new Set(['exec', 'attach', 'portforward', 'proxy']);
 const publicPaths = new Set(['/version', '/version/']);
 
 /** Throws 403 unless this is allowed. */
@@ -90,6 +91,11 @@ async function serveResource(
   const verb = verbOf(target, path);
   if (verb === undefined) throw methodNotAllowed();
   requirePermission(options.machinery.authorizer, attributesOf(user, verb, path, target.query));
+  if (path.subresource === 'proxy') {
+    rowFor(options.machinery, path);
+    await proxyTo(options.machinery, path, request, response);
+    return;
+  }
   const wanted = resourceRequest(options.machinery, request, { target, path, verb, user }, (text) => {
     response.appendHeader('warning', `299 - "${text.replace(/["\\]/g, '\\$&')}"`);
   });
@@ -166,6 +172,11 @@ export async function serveUpgrade(
     // A web socket begins with GET; it takes the right to create all the same.
     for (const each of new Set([verb, 'create'])) {
       requirePermission(options.machinery.authorizer, attributesOf(user, each, path, target.query));
+    }
+    if (path.subresource === 'proxy') {
+      rowFor(options.machinery, path);
+      await proxyUpgrade(options.machinery, path, request, [socket, head]);
+      return;
     }
     const wanted = resourceRequest(options.machinery, request, { target, path, verb, user });
     await tunnel(options.machinery, wanted, request, [socket, head]);

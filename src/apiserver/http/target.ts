@@ -37,5 +37,7 @@ export function verbOf({ method, query }: Target, path: ResourcePath): Verb | un
   if (method === 'GET' && path.subresource === '' && (watch === 'true' || watch === '1')) return 'watch';
   if (path.name === '' && method === 'GET') return 'list';
   if (path.name === '' && method === 'DELETE') return 'deletecollection';
+  // RBAC knows no verb for it; only a rule of all verbs allows it.
+  if (path.subresource === 'proxy' && method === 'OPTIONS') return 'connect';
   return Object.hasOwn(single, method) ? single[method] : undefined;
 }

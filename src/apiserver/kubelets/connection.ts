@@ -25,6 +25,8 @@ export interface Upgraded {
 }
 
 export interface Kubelets {
+  /** What a connection to a kubelet is made with. */
+  readonly credentials: KubeletClient;
   /** The response as soon as its header is there. Rejects with 502. `signal` ends it. */
   get(address: KubeletAddress, path: string, signal: AbortSignal): Promise<IncomingMessage>;
   /** Asks for another protocol; answers a plain response when the kubelet refuses. Rejects with 502. */
@@ -62,6 +64,7 @@ export function createKubelets(client: KubeletClient): Kubelets {
       outgoing.end();
     });
   return {
+    credentials: client,
     get: ({ host, port }, path, signal) =>
       start<IncomingMessage>({ host, port, path, agent, signal }, (outgoing, resolve) => {
         outgoing.once('response', resolve);

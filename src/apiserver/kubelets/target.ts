@@ -17,7 +17,7 @@ export function podOf({ lookup }: Machinery, { path: { namespace, name } }: Reso
 }
 
 /** Throws 502 when the node is not there or has no address. */
-export function kubeletOf({ lookup }: Machinery, nodeName: string): KubeletAddress {
+export function kubeletOf({ lookup }: Pick<Machinery, 'lookup'>, nodeName: string): KubeletAddress {
   const node = lookup.get(nodes, { name: nodeName });
   const host = node?.status?.addresses?.find(({ type }) => type === 'InternalIP')?.address;
   if (host === undefined) throw unreachable(`node "${nodeName}" has no InternalIP address`);

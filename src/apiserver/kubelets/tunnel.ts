@@ -9,6 +9,7 @@ import { badRequest } from '../errors.ts';
 import { errorReply } from '../http/reply.ts';
 import type { Machinery } from '../machinery.ts';
 import type { ResourceRequest } from '../request.ts';
+import type { Upgraded } from './connection.ts';
 import { kubeletRefusal } from './log.ts';
 import { containerOf, kubeletOf, podOf } from './target.ts';
 
@@ -88,23 +89,28 @@ function join(client: Duplex, kubelet: Duplex): void {
   connect(kubelet, client);
 }
 
+/** Tells the client that its upgrade was taken, and joins both sides. */
+export function writeUpgraded([client, head]: readonly [Duplex, Buffer], answer: Upgraded): void {
+  if (client.destroyed) {
+    answer.socket.destroy();
+    return;
+  }
+  client.write(headerText(101, answer.response.rawHeaders));
+  if (answer.head.length > 0) client.write(answer.head);
+  if (head.length > 0) answer.socket.write(head);
+  join(client, answer.socket);
+}
+
 /** Serves one upgrade on an authorised request. Rejects with what is to be answered. */
 export async function tunnel(
   machinery: Machinery,
   request: ResourceRequest,
   incoming: IncomingMessage,
-  [socket, head]: readonly [Duplex, Buffer],
+  client: readonly [Duplex, Buffer],
 ): Promise<void> {
   const { node, path } = kubeletPath(machinery, request);
   const address = kubeletOf(machinery, node);
   const answer = await machinery.kubelets.upgrade(address, path, incoming.method ?? 'GET', handshakeHeaders(incoming));
   if (!('head' in answer)) throw await kubeletRefusal(answer);
-  if (socket.destroyed) {
-    answer.socket.destroy();
-    return;
-  }
-  socket.write(headerText(101, answer.response.rawHeaders));
-  if (answer.head.length > 0) socket.write(answer.head);
-  if (head.length > 0) answer.socket.write(head);
-  join(socket, answer.socket);
+  writeUpgraded(client, answer);
 }

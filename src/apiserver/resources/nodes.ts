@@ -119,7 +119,7 @@ export const nodeRow: ResourceRow<Node> = {
   type: nodes,
   singular: 'node',
   shortNames: ['no'],
-  subresources: ['status'],
+  subresources: ['status', 'proxy'],
   columns: [
     nameColumn,
     column('Status', 'Whether it takes pods.', statusWord),

@@ -99,7 +99,7 @@ export const podRow: ResourceRow<Pod> = {
   singular: 'pod',
   shortNames: ['po'],
   categories: ['all'],
-  subresources: ['status', 'log', 'exec', 'attach', 'portforward', 'binding', 'eviction'],
+  subresources: ['status', 'log', 'exec', 'attach', 'portforward', 'proxy', 'binding', 'eviction'],
   columns: podColumns,
   strategy,
 };

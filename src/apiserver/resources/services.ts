@@ -53,7 +53,7 @@ export function serviceRow(pools: ServicePools): ResourceRow<Service> {
     singular: 'service',
     shortNames: ['svc'],
     categories: ['all'],
-    subresources: ['status'],
+    subresources: ['status', 'proxy'],
     columns: serviceColumns,
     strategy: strategy(pools),
   };
