@@ -11,6 +11,8 @@ import { createLogger, type Logger } from '../api/logger.ts';
 import { createInformerFactory } from '../api/shared-informers.ts';
 import { startApiServer } from '../apiserver/index.ts';
 import { startControllers, type PodRange } from '../controllers/index.ts';
+import { runProcess } from '../kernel/run-process.ts';
+import { startPodRoutes } from '../network/index.ts';
 import { startScheduler } from '../scheduler/index.ts';
 import { openEmbeddedStore } from '../store/embedded/index.ts';
 import { parseCIDRs } from './cidr-list.ts';
@@ -83,6 +85,7 @@ function startClients(argv: ControlPlaneArguments, { file, logger, signal }: Par
     nodeMonitorGracePeriodMs: argv['node-monitor-grace-period'] * 1000,
     rootCA: file('ca.crt'),
   });
+  if (argv['pod-routes']) startPodRoutes({ exec: { run: runProcess }, ...controllers });
   const scheduler = connect('scheduler');
   const events = createEventRecorder(scheduler.client, { component: 'default-scheduler', logger: scheduler.logger });
   startScheduler({ ...scheduler, events });

@@ -68,6 +68,7 @@ function controlPlaneArgv(program: Program, machine: Machine, config: LabConfig)
     `--service-cluster-ip-range=${config.serviceCIDR}`,
     `--node-monitor-grace-period=${config.nodeMonitorGraceSeconds ?? defaultNodeMonitorGraceSeconds}s`,
     `--load-balancer-cidr=${loadBalancerCIDR(config)}`,
+    '--pod-routes',
   ];
 }
 

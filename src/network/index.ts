@@ -17,6 +17,7 @@ import { PodLinks, type PodGround } from './pod-links.ts';
 import { abandonedPods } from './abandoned.ts';
 
 export type { NodeNetwork, PodIdentity } from './contract.ts';
+export { startPodRoutes } from './pod-routes.ts';
 export { startServiceAddresses } from './service-addresses.ts';
 
 export interface NodeNetworkOptions {

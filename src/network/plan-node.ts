@@ -107,7 +107,8 @@ function bridgeSteps({ bridge }: DesiredNode, links: readonly Link[]): Step[] {
   ];
 }
 
-function routeSteps({ peers }: DesiredNode, routes: readonly Route[]): Step[] {
+/** Routes to the pods of these nodes, and none else of ours. */
+export function routeSteps({ peers }: Pick<DesiredNode, 'peers'>, routes: readonly Route[]): readonly Step[] {
   const steps: Step[] = [];
   const wanted = new Map(peers.flatMap((peer) => (peer.podCIDR === undefined ? [] : [[peer.podCIDR, peer]])));
   for (const { destination, via } of routes) {

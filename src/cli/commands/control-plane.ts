@@ -13,6 +13,7 @@ export interface ControlPlaneArguments {
   readonly 'service-cluster-ip-range': string;
   readonly 'service-node-port-range': string;
   readonly 'load-balancer-cidr': string;
+  readonly 'pod-routes': boolean;
   readonly 'service-account-issuer': string;
   readonly 'node-monitor-grace-period': number;
 }
@@ -52,6 +53,11 @@ export const controlPlaneCommand: CommandModule<object, ControlPlaneArguments> =
         type: 'string',
         default: '',
         describe: 'addresses for Services of type LoadBalancer, on the network of the nodes; without it they wait',
+      },
+      'pod-routes': {
+        type: 'boolean',
+        default: false,
+        describe: 'set routes to the pods of all nodes: on a machine that is no node, so that `proxy` reaches pods',
       },
       'service-account-issuer': { type: 'string', default: 'https://kubernetes.default.svc.cluster.local' },
       'node-monitor-grace-period': {
