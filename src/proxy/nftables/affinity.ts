@@ -10,7 +10,7 @@ import { affinitySet, affinityTail, comment, endpointComment, protocolNumbers, t
 import type { ChainText, SetText } from './objects.ts';
 import { markRules } from './structure.ts';
 
-/** Clients that one endpoint remembers at most. */
+/** Clients that one endpoint remembers at most: what the kernel allows by itself. */
 const maxClients = 65_535;
 
 /** As nft prints a time: `3h`, `1m40s`. */

@@ -28,8 +28,13 @@ export const rulesOf = ({ lines }: ChainText): readonly string[] =>
 
 const place = ({ family, name }: TableName): string => `${family} ${name}`;
 
+/**
+ * The size is left out: the kernel gives a set that rules add to 65,535 (nft_dynset.c), but takes room for what it is told when the
+ * set is made, here 1 MiB. Without a word the set grows as it needs.
+ */
 export function addSet(table: TableName, { kind, name, head }: SetText): string {
-  return `add ${kind} ${place(table)} ${name} { ${head.join('; ')}; }`;
+  const told = head.filter((line) => !line.startsWith('size '));
+  return `add ${kind} ${place(table)} ${name} { ${told.join('; ')}; }`;
 }
 
 /** Makes a chain, empty as yet: others may lead to it before its rules are there. */
