@@ -31,6 +31,11 @@ export interface BackEndOptions {
   readonly settings: BackEndSettings;
   readonly logger: Logger;
   readonly signal: AbortSignal;
+  /**
+   * Called by a mode whose rules lead elsewhere than to endpoints, for each change that is in the kernel, also of an audit: in `serving` stands
+   * who flows may lead to. Where a mode never calls it, the table says so.
+   */
+  readonly onLed?: (changes: readonly ServiceChange[]) => void;
 }
 
 /** The next state of the kernel. */
@@ -61,6 +66,8 @@ export interface Mode {
   readonly name: ProxyMode;
   /** The mode in whose chains this one writes: on a change between the two they are rewritten, and nothing is taken away. */
   readonly rulesOf?: ProxyMode;
+  /** Its rules lead elsewhere than to endpoints: see `onLed`. */
+  readonly leadsElsewhere?: true;
   /** What this machine lacks for it, each with what to do; empty: it works. Changes nothing. */
   missing(exec: Exec, family: Family): Promise<readonly string[]>;
   create(options: BackEndOptions): BackEnd;

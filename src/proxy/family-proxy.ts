@@ -11,7 +11,8 @@ export interface FamilyProxyOptions {
   readonly family: Family;
   readonly source: ObjectSource;
   readonly backEnd: BackEnd;
-  readonly flows: FlowKeeper;
+  /** Undefined where the back end tells it by itself. */
+  readonly flows: FlowKeeper | undefined;
   readonly metrics: FamilyMetrics;
   readonly logger: Logger;
 }
@@ -66,7 +67,7 @@ export function createFamilyProxy(options: FamilyProxyOptions): FamilyProxy {
     isKnown = true;
     const durationMs = performance.now() - started;
     metrics.written({ full, durationMs, changes: unwritten, triggered });
-    flows.written(unwritten);
+    flows?.written(unwritten);
     unwritten = [];
     if (written.length > 0) log(written, durationMs);
   };

@@ -20,6 +20,7 @@ import { startProxyServers } from './health/servers.ts';
 import { createServiceHealth } from './health/service-health.ts';
 import { createPendingChanges } from './metrics/pending-changes.ts';
 import { createProxyMetrics, type ProxyMetrics } from './metrics/proxy-metrics.ts';
+import type { ServiceChange } from './model/table-keeper.ts';
 import { modes } from './modes.ts';
 import { createProxyObjects, type ProxyObjects } from './objects.ts';
 import { cleanUpLocalhost, cleanUpOthers } from './other-modes.ts';
@@ -97,20 +98,22 @@ function startFamily(family: Family, options: ProxyOptions, context: FamilyConte
     conntrackIsLiberal: options.conntrackIsLiberal,
   };
   const metrics = context.metrics.of(family);
-  const backEndOptions = { exec, family, settings, logger, signal };
-  const inner = mode.create(backEndOptions);
-  const backEnd = asksLocalhost(options, family) ? withLocalhostPorts(inner, backEndOptions) : inner;
-  const relayed = mode.name === 'userspace';
   const flows = createFlowKeeper({
     exec,
     family,
     settings,
-    relayed,
     logger,
     signal,
     onSwept: (ms, deleted) => metrics.swept(ms, deleted),
   });
-  const proxy = createFamilyProxy({ family, source: objects, backEnd, flows, metrics, logger });
+  const onLed = (changes: readonly ServiceChange[]): void => flows.written(changes);
+  const backEndOptions = { exec, family, settings, logger, signal, onLed };
+  const inner = mode.create(backEndOptions);
+  const backEnd = asksLocalhost(options, family) ? withLocalhostPorts(inner, backEndOptions) : inner;
+  const proxy = createFamilyProxy({
+    ...{ family, source: objects, backEnd, metrics, logger },
+    flows: mode.leadsElsewhere === true ? undefined : flows,
+  });
   const audit = async (): Promise<void> => {
     try {
       const changes = await proxy.audit();

@@ -22,8 +22,6 @@ export interface FlowKeeperOptions {
   readonly exec: Exec;
   readonly family: Family;
   readonly settings: Pick<BackEndSettings, 'clusterCIDR' | 'nodePortAddresses'>;
-  /** The rules lead to a relay on this node, not to endpoints. */
-  readonly relayed: boolean;
   readonly logger: Logger;
   readonly signal: AbortSignal;
   readonly onSwept?: (durationMs: number, deleted: number) => void;
@@ -47,7 +45,7 @@ function joined(a: Due, b: Due): Due {
 }
 
 export function createFlowKeeper(options: FlowKeeperOptions): FlowKeeper {
-  const { exec, family, settings, relayed, logger, signal, onSwept } = options;
+  const { exec, family, settings, logger, signal, onSwept } = options;
   const frontends = new FrontendTable();
   const due: Record<FlowProtocol, Due> = { udp: nothing, tcp: nothing };
   let started = false;
@@ -64,7 +62,6 @@ export function createFlowKeeper(options: FlowKeeperOptions): FlowKeeper {
       atStart: what.all,
       nodeAddresses: new Set(listening(own, settings.nodePortAddresses)),
       clusterCIDR: settings.clusterCIDR,
-      ...(relayed ? { isRelay: (address: string) => own.includes(address) } : {}),
     });
     let deleted = 0;
     // conntrack(8) reads a list of deletions only from a file (`-R -` opens /dev/stdin, which a socket is not).

@@ -126,18 +126,6 @@ test('a TCP flow is deleted only as long as nobody has answered it', () => {
   assert.equal(filter?.state, 'SYN_SENT');
 });
 
-test('in userspace mode flows lead to the relay', () => {
-  const frontends = new FrontendTable();
-  frontends.apply([{ key: 'shop/dns', before: [], after: [portOf([a])] }]);
-  const flows = [flow(clusterIP, '10.44.0.11 40000'), flow(clusterIP, b)];
-  const isRelay = (address: string): boolean => nodeAddresses.has(address);
-  const input = { flows, frontends, left: new Set<string>(), atStart: true, nodeAddresses, clusterCIDR, isRelay };
-  assert.deepEqual(
-    staleFlows(input).map(({ replySource }) => replySource),
-    ['10.45.2.2'],
-  );
-});
-
 test('flows are looked for only where somebody left or the first one came', () => {
   const frontends = new FrontendTable();
   const affected = (before: ServicePort[], after: ServicePort[]): string[] =>

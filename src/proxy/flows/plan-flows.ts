@@ -17,14 +17,11 @@ export interface StaleFlowsInput {
   /** Addresses of this node that node ports listen on. */
   readonly nodeAddresses: ReadonlySet<string>;
   readonly clusterCIDR: string | undefined;
-  /** In userspace mode flows lead to a relay on this node, which knows by itself who is still there. */
-  readonly isRelay?: (address: string) => boolean;
 }
 
 function isStale(flow: Flow, input: StaleFlowsInput): boolean {
-  const { frontends, left, atStart, nodeAddresses, clusterCIDR, isRelay } = input;
+  const { frontends, left, atStart, nodeAddresses, clusterCIDR } = input;
   const { original, reply, protocol } = flow;
-  if (isRelay?.(reply.source) === true) return false;
   const translated = reply.source !== original.destination || reply.sourcePort !== original.destinationPort;
   const isNode = nodeAddresses.has(original.destination);
   const key = frontends.keyOf(protocol, original, isNode);

@@ -7,7 +7,7 @@ import type { ServiceChange } from '../model/table-keeper.ts';
 import type { Backend } from './protocol.ts';
 import { openRelay, type RelayClient } from './relay-client.ts';
 import { addRelayAddress } from './relay-link.ts';
-import { backendsOf, relayed } from './relayed-table.ts';
+import { backendsOf, flowsOf, relayed } from './relayed-table.ts';
 
 type Keys = readonly string[];
 
@@ -16,6 +16,8 @@ class UserspaceBackEnd implements BackEnd {
   /** The rules are those of iptables, over a table in which the relay stands behind every port. */
   readonly #rules: BackEnd;
   readonly #table = new Map<string, readonly ServicePort[]>();
+  /** Whom flows may lead to, as it was told last. */
+  readonly #led = new Map<string, readonly ServicePort[]>();
   readonly #backends = new Map<string, readonly Backend[]>();
   readonly #ports = new Map<string, number>();
   #relay: RelayClient | undefined;
@@ -83,7 +85,17 @@ class UserspaceBackEnd implements BackEnd {
     const changes = looked.map((key) => this.#relayService(key, table.get(key) ?? []));
     const written = await this.#rules.sync({ table: this.#table, changes: keys === undefined ? undefined : changes });
     await this.#dropUnused(relay);
+    this.#options.onLed?.(looked.map((key) => this.#lead(key, table.get(key) ?? [])));
     return written;
+  }
+
+  /** A relay that was started anew listens on other ports: flows to the old ones lead nowhere. */
+  #lead(key: string, ports: readonly ServicePort[]): ServiceChange {
+    const before = this.#led.get(key) ?? [];
+    const after = ports.map((port) => flowsOf(port, relayed(port, this.#options.family, this.#ports)));
+    if (after.length > 0) this.#led.set(key, after);
+    else this.#led.delete(key);
+    return { key, before, after };
   }
 
   #relayService(key: string, ports: readonly ServicePort[]): ServiceChange {

@@ -55,6 +55,7 @@ async function closePorts(exec: Exec, family: Family): Promise<readonly Change[]
 export const userspaceMode: Mode = {
   name: 'userspace',
   rulesOf: 'iptables',
+  leadsElsewhere: true,
   missing: (exec, family) => iptablesMode.missing(exec, family),
   create: createUserspaceBackEnd,
   cleanUp,

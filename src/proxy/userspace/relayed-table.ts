@@ -34,6 +34,12 @@ export function backendsOf(port: ServicePort, family: Family): Backend[] {
     }));
 }
 
+/** Whom flows of a port may lead to: the relay's ports, and endpoints that another mode led to before and that still serve. */
+export function flowsOf(port: ServicePort, { endpoints, localEndpoints }: ServicePort): ServicePort {
+  const relays = [...endpoints, ...localEndpoints];
+  return { ...port, serving: relays.length === 0 ? [] : [...relays, ...port.serving] };
+}
+
 /** The relay's port in the place of the endpoints; a client's target is the relay's choice, so nothing of that is asked of the rules. */
 export function relayed(port: ServicePort, family: Family, ports: ReadonlyMap<string, number>): ServicePort {
   const behind = (flavour: Flavour): readonly Endpoint[] => {
