@@ -1,6 +1,7 @@
 /**
  * Connections that stay open: run as a program inside a namespace. `serve PORT` echoes; `hold ADDRESS PORT COUNT` opens so many, says
- * how many are open, and for each line of its input sends something through each and says how many sent it back within ten seconds.
+ * how many are open, and for each line of its input sends something through each and says how many sent it back within ten seconds. `count PORT` answers
+ * a client that has said all it had with how much that was; `say ADDRESS PORT BYTES` is that client, and says what came back.
  */
 import { connect, createServer, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
@@ -12,6 +13,26 @@ const echoWithinMs = 10_000;
 function serve(port: number): void {
   const server = createServer((socket) => socket.on('error', () => undefined).pipe(socket));
   server.listen({ port, host: '::', backlog: 4096 }, () => say('ready'));
+}
+
+function count(port: number): void {
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    let bytes = 0;
+    socket.on('error', () => undefined);
+    socket.on('data', (data) => (bytes += data.length));
+    socket.on('end', () => setTimeout(() => socket.end(`counted ${bytes}`), 100));
+  });
+  server.listen({ port, host: '::' }, () => say('ready'));
+}
+
+/** Its own side is closed while it waits for the answer. */
+function tell(address: string, port: number, bytes: number): void {
+  const socket = connect({ host: address, port, allowHalfOpen: true });
+  let text = '';
+  socket.on('error', (error) => say(error.message));
+  socket.on('data', (data) => (text += data.toString()));
+  socket.on('end', () => say(text));
+  socket.end(Buffer.alloc(bytes, 'x'));
 }
 
 function open(address: string, port: number): Promise<Socket | undefined> {
@@ -53,7 +74,8 @@ async function hold(address: string, port: number, count: number): Promise<void>
   process.exit(0);
 }
 
-if (verb === 'serve') {
-  serve(Number(args[0]));
+if (verb === 'serve' || verb === 'count') {
+  (verb === 'serve' ? serve : count)(Number(args[0]));
   process.stdin.on('end', () => process.exit(0)).resume();
-} else await hold(args[0] ?? '', Number(args[1]), Number(args[2]));
+} else if (verb === 'say') tell(args[0] ?? '', Number(args[1]), Number(args[2]));
+else await hold(args[0] ?? '', Number(args[1]), Number(args[2]));

@@ -1,6 +1,7 @@
 /**
- * The proxy of one node of the cases as a process that can be killed: run inside the node's namespaces, `MODE NODE VARIANT`. Says
- * `ready` when everything is in the kernel. The variants differ in the endpoints of one Service, so that each start has to write.
+ * The proxy of one node of the cases as a process that can be killed: run inside the node's namespaces, `MODE NODE VARIANT [PORT]`. Says
+ * `ready` when everything is in the kernel. The variants differ in the endpoints of one Service, so that each start has to write; its
+ * endpoints answer at PORT where one is given.
  */
 import { silentLogger } from '../../src/api/logger.ts';
 import type { EndpointSlice, Node, Service } from '../../src/api/types.gen.ts';
@@ -11,16 +12,17 @@ import { clusterServices, clusterSlices } from '../cases/service-packets.ts';
 import { clusterCIDRs, clusterNodes } from '../cases/world.ts';
 import { FakeEvents, FakeInformers } from './node-lab.ts';
 
-const [mode = '', nodeName = '', variant = ''] = process.argv.slice(2);
+const [mode = '', nodeName = '', variant = '', port] = process.argv.slice(2);
 const informers = new FakeInformers();
 informers.of<Node>('nodes').set(...clusterNodes);
 informers.of<Service>('services').set(...clusterServices);
 const isOdd = Number(variant) % 2 === 1;
-const slices = clusterSlices.map((one) =>
-  isOdd && one.metadata.labels?.['kubernetes.io/service-name'] === 'web'
-    ? { ...one, endpoints: one.endpoints?.slice(0, 1) }
-    : one,
-);
+const slices = clusterSlices.map((one) => {
+  if (one.metadata.labels?.['kubernetes.io/service-name'] !== 'web') return one;
+  const ports = port === undefined ? one.ports : one.ports?.map((each) => ({ ...each, port: Number(port) }));
+  const endpoints = isOdd ? one.endpoints?.slice(0, 1) : one.endpoints;
+  return { ...one, ...(ports && { ports }), ...(endpoints && { endpoints }) };
+});
 informers.of<EndpointSlice>('endpointslices').set(...slices);
 await startProxy({
   exec: createDirectExec(),

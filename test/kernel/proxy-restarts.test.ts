@@ -1,9 +1,5 @@
 /** The proxy is killed again and again, in the middle of whatever it does: of a thousand long connections none is lost. */
 import assert from 'node:assert/strict';
-import { spawn, type ChildProcessByStdio } from 'node:child_process';
-import { once } from 'node:events';
-import { createInterface } from 'node:readline';
-import type { Readable, Writable } from 'node:stream';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EndpointSlice } from '../../src/api/types.gen.ts';
@@ -12,46 +8,13 @@ import { clusterSlices } from '../cases/service-packets.ts';
 import { addressesOf, nodeNames, nodeOf, type NodeName, type PodName } from '../cases/world.ts';
 import { CaseLab, proxyModeOf } from './case-lab.ts';
 import type { Place } from './node-lab.ts';
+import { Program } from './program.ts';
 import { isThorough, kernelModes, skipReason } from './wire-modes.ts';
 
 const restarts = isThorough ? 50 : 10;
 const perHolder = 250;
 /** Where the endpoints of the cases answer is taken: the echo stands beside it, and a slice of its own leads there. */
 const echoPort = 8090;
-
-type Child = ChildProcessByStdio<Writable, Readable, null>;
-
-class Program {
-  readonly #child: Child;
-  /** Keeps what is said before anybody asks. */
-  readonly #lines: AsyncIterator<string, undefined>;
-
-  constructor(place: Place, netns: string | undefined, file: string, ...args: readonly string[]) {
-    const path = new URL(`./${file}`, import.meta.url).pathname;
-    const argv = place.argv(netns, [process.execPath, path, ...args]);
-    this.#child = spawn('nsenter', argv, { stdio: ['pipe', 'pipe', 'inherit'] });
-    this.#child.stdin.on('error', () => undefined);
-    this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
-  }
-
-  async line(): Promise<string> {
-    return (await this.#lines.next()).value ?? '';
-  }
-
-  async say(text: string): Promise<string> {
-    const answer = this.line();
-    this.#child.stdin.write(`${text}\n`);
-    return answer;
-  }
-
-  async end(signal?: 'SIGKILL'): Promise<void> {
-    const gone = once(this.#child, 'exit');
-    // nsenter has become the program: the signal is for the program itself.
-    if (signal === undefined) this.#child.stdin.end();
-    else this.#child.kill(signal);
-    if (this.#child.exitCode === null && this.#child.signalCode === null) await gone;
-  }
-}
 
 /** The Services' endpoints of the cases, at the port where the echo stands. */
 const atEcho = (slices: readonly EndpointSlice[]): EndpointSlice[] =>
