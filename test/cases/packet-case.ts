@@ -8,8 +8,8 @@ export type Transport = 'tcp' | 'udp' | 'sctp';
 export const caseModes = ['iptables-nft', 'iptables-legacy', 'nftables', 'userspace'] as const;
 export type CaseMode = (typeof caseModes)[number];
 
-/** How the proxy was started: where node ports listen. */
-export const setUps = ['default', 'switch only', 'loopback too'] as const;
+/** How the proxy was started: where node ports listen, whether it knows the addresses of pods. */
+export const setUps = ['default', 'switch only', 'loopback too', 'pods unknown'] as const;
 export type SetUp = (typeof setUps)[number];
 
 /** Whose address an answerer sees; a node stands for each of its addresses. */

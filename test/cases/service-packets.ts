@@ -17,6 +17,7 @@ import { singleFamily } from './service-packets/single-family.ts';
 import { sourceRanges } from './service-packets/source-ranges.ts';
 import { topology } from './service-packets/topology.ts';
 import { trafficPolicy } from './service-packets/traffic-policy.ts';
+import { unknownPods } from './service-packets/unknown-pods.ts';
 
 const features: readonly Feature[] = [
   clusterIP,
@@ -34,6 +35,7 @@ const features: readonly Feature[] = [
   hostEndpoints,
   refusals,
   singleFamily,
+  unknownPods,
   doors,
 ];
 

@@ -5,7 +5,7 @@ import { createNodeNetwork } from '../../src/network/index.ts';
 import { startProxy } from '../../src/proxy/index.ts';
 import type { CaseMode, SetUp } from '../cases/packet-case.ts';
 import { clusterServices, clusterSlices } from '../cases/service-packets.ts';
-import { nodePortAddresses } from '../cases/set-ups.ts';
+import { clusterCIDR, nodePortAddresses } from '../cases/set-ups.ts';
 import {
   addressesOf,
   clusterCIDRs,
@@ -171,11 +171,12 @@ export class CaseLab {
     this.#proxies = new AbortController();
     const { signal } = this.#proxies;
     const cidrs = familyNames.flatMap((family) => nodePortAddresses(setUp, family) ?? []);
+    const pods = familyNames.flatMap((family) => clusterCIDR(setUp, family) ?? []);
     await Promise.all(
       nodeNames.map((name) =>
         startProxy({
           ...this.#common(name),
-          clusterCIDR: `${clusterCIDRs.ipv4},${clusterCIDRs.ipv6}`,
+          clusterCIDR: pods.length === 0 ? undefined : pods.join(),
           mode: proxyModeOf(mode),
           nodePortAddresses: cidrs.length === 0 ? undefined : cidrs,
           signal,

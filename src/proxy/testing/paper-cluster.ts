@@ -1,7 +1,6 @@
 /** The cluster of the cases on paper: a packet goes from its sender through one node or two. */
 import {
   addressesOf,
-  clusterCIDRs,
   gatewaysOf,
   isPod,
   nodeAddresses,
@@ -14,7 +13,7 @@ import {
   type Party,
 } from '../../../test/cases/world.ts';
 import type { Question, SetUp } from '../../../test/cases/packet-case.ts';
-import { nodePortAddresses } from '../../../test/cases/set-ups.ts';
+import { clusterCIDR, nodePortAddresses } from '../../../test/cases/set-ups.ts';
 import type { EndpointSlice, Service } from '../../api/types.gen.ts';
 import { ipv4, ipv6, type Family } from '../../kernel/family.ts';
 import { serviceKeyOf } from '../model/service-ports.ts';
@@ -63,7 +62,7 @@ export class PaperCluster {
         family,
         settings: {
           nodeName: node,
-          clusterCIDR: clusterCIDRs[familyName],
+          clusterCIDR: clusterCIDR(setUp, familyName),
           nodePortAddresses: nodePortAddresses(setUp, familyName),
         },
         addresses: nodeAddresses(node, familyName),
