@@ -36,6 +36,8 @@ export interface BackEndOptions {
    * who flows may lead to. Where a mode never calls it, the table says so.
    */
   readonly onLed?: (changes: readonly ServiceChange[]) => void;
+  /** What no rule leads to any more could not be removed; it will be tried again. */
+  readonly onCleanUpFailed?: () => void;
 }
 
 /** The next state of the kernel. */
@@ -44,6 +46,12 @@ export interface Wanted {
   /** What differs from the last `sync` that resolved; undefined when nobody knows: at start and after a failure. */
   readonly changes: readonly ServiceChange[] | undefined;
 }
+
+/** How many rules there are in each table of iptables: all of this proxy, and those in the chains that the last sync was about. */
+export type RuleCounts = Readonly<Record<string, { readonly total: number; readonly last: number }>>;
+
+/** Never rejects; what it returns is waited for. */
+export type OnTouched = () => unknown;
 
 /**
  * Never called twice at a time. At its first `sync` it reads what the kernel has and takes over what is right, as it is: nothing is
@@ -57,8 +65,12 @@ export interface BackEnd {
    * already. Nothing before the first `sync` or after a failed one.
    */
   audit(): Promise<readonly Change[]>;
-  /** Calls back when the kernel tells that somebody else touched what is ours: an audit is due. Missing where the kernel sends no word. */
-  watch?(onTouched: () => void): void;
+  /**
+   * Calls back when the kernel tells that somebody else touched what is ours: an audit is due. Missing where the kernel sends no word.
+   */
+  watch?(onTouched: OnTouched): void;
+  /** Missing where nobody counts rules. */
+  rules?(): RuleCounts;
 }
 
 /** A mode: rows of a table in `modes.ts`. */

@@ -61,11 +61,12 @@ export function createFamilyProxy(options: FamilyProxyOptions): FamilyProxy {
     const full = !isKnown;
     isKnown = false;
     const written = await backEnd.sync({ table: keeper.table, changes: full ? undefined : changes }).catch((error) => {
-      metrics.failed();
+      metrics.failed({ full });
       throw error;
     });
     isKnown = true;
     const durationMs = performance.now() - started;
+    if (backEnd.rules !== undefined) metrics.rules(backEnd.rules());
     metrics.written({ full, durationMs, changes: unwritten, triggered });
     flows?.written(unwritten);
     unwritten = [];

@@ -107,7 +107,8 @@ function startFamily(family: Family, options: ProxyOptions, context: FamilyConte
     onSwept: (ms, deleted) => metrics.swept(ms, deleted),
   });
   const onLed = (changes: readonly ServiceChange[]): void => flows.written(changes);
-  const backEndOptions = { exec, family, settings, logger, signal, onLed };
+  const onCleanUpFailed = (): void => metrics.cleanUpFailed();
+  const backEndOptions = { exec, family, settings, logger, signal, onLed, onCleanUpFailed };
   const inner = mode.create(backEndOptions);
   const backEnd = asksLocalhost(options, family) ? withLocalhostPorts(inner, backEndOptions) : inner;
   const proxy = createFamilyProxy({
@@ -125,7 +126,7 @@ function startFamily(family: Family, options: ProxyOptions, context: FamilyConte
       logger.error('audit of the rules failed', { family: family.name, error });
     }
   };
-  backEnd.watch?.(() => void audit());
+  backEnd.watch?.(audit);
   return { family, proxy, audit };
 }
 
@@ -154,7 +155,7 @@ export async function startProxy(given: ProxyOptions): Promise<void> {
   const families = cidrs.length === 0 ? [ipv4, ipv6] : cidrs.map(familyOfText);
   const objects = createProxyObjects(informers, nodeName, departures.leaving);
   const mode = await chooseMode(modes, options.mode ?? defaultProxyMode, { exec, families, logger });
-  const metrics = createProxyMetrics(mode.name);
+  const metrics = createProxyMetrics(mode.name, families);
   const pending = createPendingChanges(metrics);
   const health = createProxyHealth(families);
   const serviceHealth = createServiceHealth({

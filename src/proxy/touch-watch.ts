@@ -1,6 +1,7 @@
 /** Whether somebody else touched our tables: told by the kernel's notices, which carry who wrote. */
 import type { Logger } from '../api/logger.ts';
 import type { Exec } from '../kernel/exec.ts';
+import type { OnTouched } from './back-end.ts';
 import { watchNft, type NftNotice } from '../kernel/nft-events.ts';
 import type { TableName } from '../kernel/nft.ts';
 
@@ -14,7 +15,8 @@ export interface TouchWatchOptions {
 }
 
 export interface TouchWatch {
-  start(onTouched: () => void): void;
+  /** `onTouched` reads what was touched; it is not called again before that is done, and for a while after: see `restFactor`. */
+  start(onTouched: OnTouched): void;
   /** Notices are listened to, and none was of somebody else since `clear`. */
   isQuiet(): boolean;
   clear(): void;
@@ -22,6 +24,11 @@ export interface TouchWatch {
 
 /** A flush sends a notice for each chain and map: they are taken together. */
 const gatherMs = 20;
+/**
+ * Somebody who writes all the time must not have us read all the time: what took T is done again after nine times T at the earliest, a
+ * tenth of one processor. What comes after a quiet while is read at once.
+ */
+const restFactor = 9;
 /** The kernel lost notices, or socat was ended: it is started again. */
 const restartAfterMs = 500;
 
@@ -30,14 +37,29 @@ export function createTouchWatch(options: TouchWatchOptions): TouchWatch {
   const { exec, tables, logger, signal } = options;
   let isListening = false;
   let isTouched = false;
-  let timer: NodeJS.Timeout | undefined;
-  let onTouched = (): void => undefined;
+  let isDue = false;
+  let onTouched: OnTouched = () => undefined;
+  let restUntil = 0;
+  const look = async (): Promise<void> => {
+    isDue = false;
+    if (signal.aborted) return;
+    restUntil = Number.POSITIVE_INFINITY;
+    const started = performance.now();
+    await onTouched();
+    const ended = performance.now();
+    restUntil = ended + (ended - started) * restFactor;
+    if (isDue) schedule();
+  };
+  const schedule = (): void => {
+    const waitMs = Math.max(gatherMs, restUntil - performance.now());
+    setTimeout(() => void look(), waitMs).unref();
+  };
   const touch = (): void => {
     isTouched = true;
-    timer ??= setTimeout(() => {
-      timer = undefined;
-      if (!signal.aborted) onTouched();
-    }, gatherMs).unref();
+    if (isDue) return;
+    isDue = true;
+    // Who reads now asks again when it is done.
+    if (restUntil !== Number.POSITIVE_INFINITY) schedule();
   };
   const judge = async (notice: NftNotice): Promise<void> => {
     const isOurs = options.isOurs(notice);

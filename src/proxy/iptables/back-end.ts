@@ -3,7 +3,7 @@ import type { Change } from '../../kernel/change.ts';
 import { iptablesBackend } from '../../kernel/iptables.ts';
 import { createRuleWriter, wroteRules } from '../../kernel/rule-writer.ts';
 import { readSysctls } from '../../kernel/sysctl.ts';
-import type { BackEnd, BackEndOptions, Wanted } from '../back-end.ts';
+import type { BackEnd, BackEndOptions, OnTouched, RuleCounts, Wanted } from '../back-end.ts';
 import { createTouchWatch } from '../touch-watch.ts';
 import { ownsChain } from './names.ts';
 import { lookAtOther } from './other-variant.ts';
@@ -71,12 +71,16 @@ class IptablesBackEnd implements BackEnd {
   }
 
   /** The nf_tables variant sends notices, the legacy one sends no word. */
-  watch(onTouched: () => void): void {
+  watch(onTouched: OnTouched): void {
     const { exec, family, logger } = this.#options;
     void iptablesBackend(exec, family).then(
       (variant) => (variant === 'nf_tables' ? this.#watch.start(onTouched) : undefined),
       (error: unknown) => logger.error('the variant of iptables could not be told', { error }),
     );
+  }
+
+  rules(): RuleCounts {
+    return this.#keeper?.counts ?? {};
   }
 
   async #createKeeper(): Promise<RuleKeeper> {

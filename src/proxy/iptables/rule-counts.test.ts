@@ -7,6 +7,7 @@ import type { DesiredChain } from '../../kernel/plan-iptables.ts';
 import type { ServicePort } from '../model/service-port.ts';
 import { manyServices } from '../testing/many-services.ts';
 import { desiredRules } from './plan-rules.ts';
+import { createRuleKeeper } from './rule-keeper.ts';
 
 type Chains = ReadonlyMap<string, DesiredChain>;
 
@@ -98,4 +99,29 @@ test('every chain name fits, whatever the addresses and ports', () => {
   }));
   for (const name of ['nat', 'filter'] as const)
     for (const chain of chainsIn(name, table).keys()) assert.ok(chain.length <= 28, chain);
+});
+
+test('what is told to monitoring is what there is, after every change', () => {
+  const keeper = createRuleKeeper({ family: ipv4, clusterCIDR: '10.77.0.0/16', nodePortAddresses: undefined });
+  const ports = manyServices(300, 3, (index) => (index % 4 === 0 ? { nodePort: 30_000 + index } : {}));
+  const table = new Map(ports.map((port) => [port.service, [port]]));
+  const check = (): void => {
+    for (const name of ['nat', 'filter'] as const) {
+      const hooks = keeper.desired.hooks.filter((hook) => hook.table === name).length;
+      assert.equal(keeper.counts[name]?.total, rulesIn(keeper.desired.chains.get(name) ?? new Map()) + hooks, name);
+    }
+  };
+  check();
+  keeper.update(table);
+  check();
+  assert.ok((keeper.counts['nat']?.last ?? 0) >= 900);
+  const [first] = ports;
+  assert.ok(first);
+  table.set(first.service, [{ ...first, endpoints: first.endpoints.slice(0, 1) }]);
+  keeper.update(table, [first.service]);
+  check();
+  assert.equal(keeper.counts['nat']?.last, 1 + 2, 'the chain of its endpoint, and that of its node port');
+  table.delete(first.service);
+  keeper.update(table, [first.service]);
+  check();
 });

@@ -1,6 +1,7 @@
 /** Keeps the rules of one family up to date, Service by Service: what did not change is not made again. Pure. */
 import type { TableName } from '../../kernel/iptables.ts';
 import type { DesiredChain, DesiredRules } from '../../kernel/plan-iptables.ts';
+import type { RuleCounts } from '../back-end.ts';
 import type { ServicePort, Table } from '../model/service-port.ts';
 import { forwardChain, hooks, postroutingChain } from './fixed-rules.ts';
 import { LocalPods } from './local-pods.ts';
@@ -17,9 +18,12 @@ export interface RuleKeeper {
   readonly desired: DesiredRules;
   /** Brings these Services of the table into the rules, or whatever differs when nobody says. */
   update(table: Table, keys?: Iterable<string>): ChangedNames;
+  /** Rules that hooks lead to, and the hooks. */
+  readonly counts: RuleCounts;
 }
 
 const none: readonly ServicePort[] = [];
+const countHooks = (name: TableName): number => hooks.filter(({ table }) => table === name).length;
 
 class Keeper implements RuleKeeper {
   readonly desired: DesiredRules;
@@ -28,16 +32,18 @@ class Keeper implements RuleKeeper {
   readonly #localPods: LocalPods;
   readonly #placed = new Map<string, readonly ServicePort[]>();
   readonly #chains = {
-    nat: new Map<string, DesiredChain>([[chains.postrouting, postroutingChain]]),
+    nat: new Map<string, DesiredChain>(),
     filter: new Map<string, DesiredChain>(),
   };
+  readonly #totals = { nat: countHooks('nat'), filter: countHooks('filter') };
   #changed = { nat: new Set<string>(), filter: new Set<string>() };
 
   constructor(settings: RuleSettings) {
     this.#settings = settings;
-    this.#chains.filter.set(chains.forward, forwardChain(settings));
     this.#trees = createTrees(settings);
     this.#localPods = new LocalPods(settings, this.#trees.hairpin);
+    this.#set('nat', chains.postrouting, postroutingChain);
+    this.#set('filter', chains.forward, forwardChain(settings));
     this.desired = { chains: new Map(Object.entries(this.#chains) as [TableName, Map<string, DesiredChain>][]), hooks };
     this.#flush();
   }
@@ -54,6 +60,15 @@ class Keeper implements RuleKeeper {
     }
     this.#flush();
     return new Map(Object.entries(this.#changed) as [TableName, Set<string>][]);
+  }
+
+  get counts(): RuleCounts {
+    const last = (table: 'nat' | 'filter'): number =>
+      [...this.#changed[table]].reduce((sum, name) => sum + (this.#chains[table].get(name)?.rules.length ?? 0), 0);
+    return {
+      nat: { total: this.#totals.nat, last: last('nat') },
+      filter: { total: this.#totals.filter, last: last('filter') },
+    };
   }
 
   #replace(before: readonly ServicePort[], after: readonly ServicePort[]): void {
@@ -78,6 +93,7 @@ class Keeper implements RuleKeeper {
 
   #set(table: 'nat' | 'filter', name: string, chain: DesiredChain | undefined): void {
     this.#changed[table].add(name);
+    this.#totals[table] += (chain?.rules.length ?? 0) - (this.#chains[table].get(name)?.rules.length ?? 0);
     if (chain === undefined) this.#chains[table].delete(name);
     else this.#chains[table].set(name, chain);
   }

@@ -13,7 +13,7 @@ const slice = (at: string, addressType: 'IPv4' | 'IPv6' = 'IPv4'): EndpointSlice
 const startedAt = Date.parse('2026-01-01T00:00:10Z');
 
 test('each family gets the times of its slices, once; deletions and what began before us give none', () => {
-  const pending = createPendingChanges(createProxyMetrics('iptables'), startedAt);
+  const pending = createPendingChanges(createProxyMetrics('iptables', [ipv4]), startedAt);
   pending.slice({ type: 'added', object: slice('2026-01-01T00:00:09Z') });
   pending.slice({ type: 'added', object: slice('2026-01-01T00:00:11.5Z') });
   pending.slice({ type: 'added', object: slice('nonsense') });
@@ -26,12 +26,14 @@ test('each family gets the times of its slices, once; deletions and what began b
 });
 
 test("the metrics have kube-proxy's names", () => {
-  const metrics = createProxyMetrics('iptables');
+  const metrics = createProxyMetrics('iptables', [ipv4]);
   const pending = createPendingChanges(metrics, startedAt);
   pending.service();
   pending.slice({ type: 'deleted', object: slice('') });
   const family = metrics.of(ipv4);
-  family.failed();
+  family.failed({ full: true });
+  family.failed({ full: false });
+  family.rules({ nat: { total: 120, last: 7 } });
   family.written({ full: true, durationMs: 3, changes: [], triggered: [Date.now() - 700] });
   family.swept(2, 5);
   const text = metrics.registry.text();
@@ -43,11 +45,15 @@ test("the metrics have kube-proxy's names", () => {
     'kubeproxy_sync_proxy_rules_endpoint_changes_total 1',
     'kubeproxy_sync_proxy_rules_endpoint_changes_pending 1',
     'kubeproxy_sync_proxy_rules_service_changes_pending 1',
-    'kubeproxy_sync_proxy_rules_iptables_restore_failures_total{ip_family="IPv4"} 1',
+    'kubeproxy_sync_proxy_rules_iptables_restore_failures_total{ip_family="IPv4"} 2',
+    'kubeproxy_sync_proxy_rules_iptables_partial_restore_failures_total{ip_family="IPv4"} 1',
+    'kubeproxy_sync_proxy_rules_iptables_total{table="nat",ip_family="IPv4"} 120',
+    'kubeproxy_sync_proxy_rules_iptables_last{table="nat",ip_family="IPv4"} 7',
     'kubeproxy_sync_proxy_rules_no_local_endpoints_total{traffic_policy="external",ip_family="IPv4"} 0',
     'kubeproxy_conntrack_reconciler_deleted_entries_total{ip_family="IPv4"} 5',
   ])
     assert.ok(text.includes(`${line}\n`), line);
   assert.match(text, /^kubeproxy_sync_proxy_rules_last_timestamp_seconds\{ip_family="IPv4"\} \d+/m);
-  assert.match(text, /^kubeproxy_sync_proxy_rules_last_queued_timestamp_seconds \d+/m);
+  assert.doesNotMatch(text, /nftables/);
+  assert.match(text, /^kubeproxy_sync_proxy_rules_last_queued_timestamp_seconds\{ip_family="IPv4"\} \d+/m);
 });

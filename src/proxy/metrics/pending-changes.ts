@@ -19,7 +19,7 @@ export interface PendingChanges {
 
 type Metrics = Pick<
   ProxyMetrics,
-  'endpointChanges' | 'endpointChangesPending' | 'serviceChanges' | 'serviceChangesPending' | 'lastQueued'
+  'endpointChanges' | 'endpointChangesPending' | 'serviceChanges' | 'serviceChangesPending' | 'queued'
 >;
 
 /** What began before `startedAt` says nothing about this process. */
@@ -27,15 +27,14 @@ export function createPendingChanges(metrics: Metrics, startedAt = Date.now()): 
   let services = 0;
   let slices = 0;
   let times = new Map<AddressType, number[]>();
-  const queued = (): void => metrics.lastQueued.set(Date.now() / 1000);
   return {
     service: () => {
-      queued();
+      metrics.queued();
       metrics.serviceChanges.inc();
       metrics.serviceChangesPending.set(++services);
     },
     slice: ({ type, object }) => {
-      queued();
+      metrics.queued();
       metrics.endpointChanges.inc();
       metrics.endpointChangesPending.set(++slices);
       // A deletion carries the time of the change before it.

@@ -1,7 +1,7 @@
 /** What the proxy tells of itself, under the names of kube-proxy 1.36 (pkg/proxy/metrics): dashboards of it work unchanged. */
 import { uptime } from 'node:process';
 import type { Family } from '../../kernel/family.ts';
-import type { ProxyMode } from '../back-end.ts';
+import type { ProxyMode, RuleCounts } from '../back-end.ts';
 import type { ServicePort } from '../model/service-port.ts';
 import type { ServiceChange } from '../model/table-keeper.ts';
 import { createRegistry, type Counter, type Gauge, type Histogram, type Registry } from './registry.ts';
@@ -25,7 +25,11 @@ export interface FamilyMetrics {
     readonly changes: readonly ServiceChange[];
     readonly triggered: readonly number[];
   }): void;
-  failed(): void;
+  failed(facts: { readonly full: boolean }): void;
+  /** See {@link RuleCounts}. */
+  rules(counts: RuleCounts): void;
+  /** What no rule leads to any more could not be removed. */
+  cleanUpFailed(): void;
   /** Stale flows were looked for. */
   swept(durationMs: number, deleted: number): void;
 }
@@ -38,7 +42,8 @@ export interface ProxyMetrics {
   readonly serviceChangesPending: Gauge;
   readonly healthz: Counter;
   readonly livez: Counter;
-  readonly lastQueued: Gauge;
+  /** A sync is asked for. */
+  queued(): void;
   /** How full the kernel's table of flows is. */
   readonly flows: Gauge;
   readonly flowsLimit: Gauge;
@@ -76,20 +81,42 @@ interface SyncMetrics {
   readonly programming: Histogram;
   readonly withoutLocal: Gauge;
   readonly failures: Counter | undefined;
+  readonly partialFailures: Counter | undefined;
+  readonly cleanUpFailures: Counter | undefined;
+  readonly rules: Gauge | undefined;
+  readonly lastRules: Gauge | undefined;
   readonly sweeps: Histogram;
   readonly deletedFlows: Counter;
 }
 
-const failureNames: Partial<Record<ProxyMode, string>> = {
-  iptables: 'kubeproxy_sync_proxy_rules_iptables_restore_failures_total',
-  nftables: 'kubeproxy_sync_proxy_rules_nftables_sync_failures_total',
-};
+/** What one mode alone tells. */
+function modeMetrics(
+  registry: Registry,
+  mode: ProxyMode,
+): Pick<SyncMetrics, 'failures' | 'partialFailures' | 'cleanUpFailures' | 'rules' | 'lastRules'> {
+  const name = (rest: string): string => `kubeproxy_sync_proxy_rules_${mode}_${rest}`;
+  const failed = (what: string, help: string): Counter => registry.counter(name(`${what}_failures_total`), help);
+  const isIptables = mode === 'iptables';
+  const isNftables = mode === 'nftables';
+  return {
+    failures: isIptables
+      ? failed('restore', 'How often the kernel refused.')
+      : isNftables
+        ? failed('sync', 'How often the kernel refused.')
+        : undefined,
+    partialFailures: isIptables ? failed('partial_restore', 'Of them for those Services that changed.') : undefined,
+    cleanUpFailures: isNftables
+      ? failed('cleanup', 'How often what nothing leads to could not be removed.')
+      : undefined,
+    rules: isIptables ? registry.gauge(name('total'), 'Rules of this proxy.') : undefined,
+    lastRules: isIptables ? registry.gauge(name('last'), 'Rules in the chains of the last sync.') : undefined,
+  };
+}
 
 function syncMetrics(registry: Registry, mode: ProxyMode): SyncMetrics {
   const name = (rest: string): string => `kubeproxy_${rest}`;
   const duration = (what: string, help: string): Histogram =>
     registry.histogram(name(`${what}_duration_seconds`), help, syncBuckets);
-  const failures = failureNames[mode];
   return {
     all: duration('sync_proxy_rules', 'How long a sync of the rules took.'),
     full: duration('sync_full_proxy_rules', 'How long a sync took that looked at every Service.'),
@@ -104,7 +131,7 @@ function syncMetrics(registry: Registry, mode: ProxyMode): SyncMetrics {
       name('sync_proxy_rules_no_local_endpoints_total'),
       'Service ports of policy Local that have endpoints, but none here.',
     ),
-    failures: failures === undefined ? undefined : registry.counter(failures, 'How often the kernel refused.'),
+    ...modeMetrics(registry, mode),
     sweeps: duration('conntrack_reconciler_sync', 'How long a search for stale flows took.'),
     deletedFlows: registry.counter(name('conntrack_reconciler_deleted_entries_total'), 'Stale flows deleted.'),
   };
@@ -131,7 +158,17 @@ function familyMetrics(sync: SyncMetrics, family: Family): FamilyMetrics {
       for (const policy of ['internal', 'external'] as const)
         sync.withoutLocal.set(without[policy], { traffic_policy: policy, ...labels });
     },
-    failed: () => sync.failures?.inc(labels),
+    failed: ({ full }) => {
+      sync.failures?.inc(labels);
+      if (!full) sync.partialFailures?.inc(labels);
+    },
+    rules: (counts) => {
+      for (const [table, { total, last }] of Object.entries(counts)) {
+        sync.rules?.set(total, { table, ...labels });
+        sync.lastRules?.set(last, { table, ...labels });
+      }
+    },
+    cleanUpFailed: () => sync.cleanUpFailures?.inc(labels),
     swept: (durationMs, deleted) => {
       sync.sweeps.observe(durationMs / 1000, labels);
       sync.deletedFlows.inc(labels, deleted);
@@ -139,10 +176,11 @@ function familyMetrics(sync: SyncMetrics, family: Family): FamilyMetrics {
   };
 }
 
-export function createProxyMetrics(mode: ProxyMode): ProxyMetrics {
+export function createProxyMetrics(mode: ProxyMode, families: readonly Family[]): ProxyMetrics {
   const registry = createRegistry();
   const name = (rest: string): string => `kubeproxy_sync_proxy_rules_${rest}`;
   const sync = syncMetrics(registry, mode);
+  const lastQueued = registry.gauge(name('last_queued_timestamp_seconds'), 'When a sync was last asked for.');
   addProcess(registry);
   return {
     registry,
@@ -150,7 +188,9 @@ export function createProxyMetrics(mode: ProxyMode): ProxyMetrics {
     endpointChangesPending: registry.gauge(name('endpoint_changes_pending'), 'Of them not in the rules yet.'),
     serviceChanges: registry.counter(name('service_changes_total'), 'Changes of Services.'),
     serviceChangesPending: registry.gauge(name('service_changes_pending'), 'Of them not in the rules yet.'),
-    lastQueued: registry.gauge(name('last_queued_timestamp_seconds'), 'When a sync was last asked for.'),
+    queued: () => {
+      for (const family of families) lastQueued.set(Date.now() / 1000, { ip_family: familyLabel(family) });
+    },
     healthz: registry.counter('kubeproxy_proxy_healthz_total', 'Answers of /healthz by code.'),
     livez: registry.counter('kubeproxy_proxy_livez_total', 'Answers of /livez by code.'),
     flows: registry.gauge('podwire_conntrack_entries', "Flows in the kernel's table, of this network namespace."),

@@ -4,7 +4,7 @@ import type { Change } from '../../kernel/change.ts';
 import { createTouchWatch } from '../touch-watch.ts';
 import { readTable } from '../../kernel/nft.ts';
 import { createNftWriter } from '../../kernel/nft-writer.ts';
-import type { BackEnd, BackEndOptions, Wanted } from '../back-end.ts';
+import type { BackEnd, BackEndOptions, OnTouched, Wanted } from '../back-end.ts';
 import type { ServiceChange } from '../model/table-keeper.ts';
 import { createLeftoverKeeper, leftForMs } from './leftovers.ts';
 import { createLedger } from './ledger.ts';
@@ -76,7 +76,7 @@ class NftablesBackEnd implements BackEnd {
     });
   }
 
-  watch(onTouched: () => void): void {
+  watch(onTouched: OnTouched): void {
     this.#watch.start(onTouched);
   }
 
@@ -126,6 +126,7 @@ class NftablesBackEnd implements BackEnd {
     } catch (error) {
       // Somebody else was quicker: the next sync or audit reads what is there.
       this.#isKnown = false;
+      this.#options.onCleanUpFailed?.();
       this.#options.logger.warn('what is left of endpoints could not be removed, the table will be read', { error });
     }
   }

@@ -1,6 +1,6 @@
 /** The back end: rules lead to the relay's ports, and the relay is told who is behind them. */
 import type { Change } from '../../kernel/change.ts';
-import type { BackEnd, BackEndOptions, Wanted } from '../back-end.ts';
+import type { BackEnd, BackEndOptions, OnTouched, Wanted } from '../back-end.ts';
 import { iptablesMode } from '../iptables/index.ts';
 import type { ServicePort, Table } from '../model/service-port.ts';
 import type { ServiceChange } from '../model/table-keeper.ts';
@@ -22,7 +22,7 @@ class UserspaceBackEnd implements BackEnd {
   readonly #ports = new Map<string, number>();
   #relay: RelayClient | undefined;
   #wanted: Table | undefined;
-  #onTouched: () => void = () => undefined;
+  #onTouched: OnTouched = () => undefined;
 
   constructor(options: BackEndOptions) {
     this.#options = options;
@@ -52,7 +52,7 @@ class UserspaceBackEnd implements BackEnd {
     return [...restarted, ...(await this.#rules.audit())];
   }
 
-  watch(onTouched: () => void): void {
+  watch(onTouched: OnTouched): void {
     this.#onTouched = onTouched;
     this.#rules.watch?.(onTouched);
   }
@@ -62,7 +62,7 @@ class UserspaceBackEnd implements BackEnd {
     if (this.#relay?.lost === false) return false;
     const { exec, family, signal } = this.#options;
     await addRelayAddress(exec, family);
-    const relay = await openRelay(exec, () => (signal.aborted ? undefined : this.#onTouched()));
+    const relay = await openRelay(exec, () => void (signal.aborted ? undefined : this.#onTouched()));
     signal.addEventListener('abort', () => relay.close(), { once: true });
     this.#relay = relay;
     this.#ports.clear();

@@ -6,7 +6,7 @@ import { overlaps, parseCIDR } from '../../api/addresses.ts';
 import type { Change } from '../../kernel/change.ts';
 import type { Exec } from '../../kernel/exec.ts';
 import type { Family } from '../../kernel/family.ts';
-import type { BackEnd, BackEndOptions, Wanted } from '../back-end.ts';
+import type { BackEnd, BackEndOptions, OnTouched, Wanted } from '../back-end.ts';
 import { portKey, type ServicePort, type Table } from '../model/service-port.ts';
 import type { Backend } from './protocol.ts';
 import { findRelay, openRelay, type RelayClient } from './relay-client.ts';
@@ -109,7 +109,7 @@ export function withLocalhostPorts(inner: BackEnd, options: BackEndOptions): Bac
       };
       return failed ? changes : [...changes, restarted];
     },
-    ...(inner.watch === undefined ? {} : { watch: (onTouched: () => void) => inner.watch?.(onTouched) }),
+    ...(inner.watch === undefined ? {} : { watch: (onTouched: OnTouched) => inner.watch?.(onTouched) }),
   };
 }
 
