@@ -85,16 +85,19 @@ function near(candidates: readonly Candidate[], { nodeName, zone }: Whereabouts)
   return candidates;
 }
 
-const compare = (a: Endpoint, b: Endpoint): number => {
-  const [left, right] = [parseIP(a.ip)?.value ?? 0n, parseIP(b.ip)?.value ?? 0n];
-  return left < right ? -1 : left > right ? 1 : a.port - b.port;
-};
+/** By address as a number, then by port. */
+function inOrder(endpoints: readonly Endpoint[]): Endpoint[] {
+  return endpoints
+    .map((endpoint) => ({ endpoint, value: parseIP(endpoint.ip)?.value ?? 0n }))
+    .sort((a, b) => (a.value < b.value ? -1 : a.value > b.value ? 1 : a.endpoint.port - b.endpoint.port))
+    .map(({ endpoint }) => endpoint);
+}
 
 /** Each address and port once, in the order of addresses. */
 function distinct(candidates: readonly Candidate[]): Endpoint[] {
   const found = new Map<string, Endpoint>();
   for (const { ip, port, local, pod } of candidates) found.set(`${ip} ${port}`, { ip, port, local, pod });
-  return found.size < 2 ? [...found.values()] : [...found.values()].sort(compare);
+  return found.size < 2 ? [...found.values()] : inOrder([...found.values()]);
 }
 
 /** Ready ones; when there is none, those that end but still serve (KEP-1669). */
