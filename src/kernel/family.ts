@@ -47,6 +47,8 @@ export const ipv6: Family = {
   multicast: 'ff00::/8',
 };
 
+export const families: readonly Family[] = [ipv4, ipv6];
+
 /** The family of an address or CIDR, told by its text. */
 export function familyOfText(text: string): Family {
   return text.includes(':') ? ipv6 : ipv4;

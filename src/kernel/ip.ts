@@ -23,6 +23,8 @@ export interface Link {
   readonly hairpin: boolean;
   /** Of a bridge: bridged IPv4 packets pass iptables. */
   readonly callIptables: boolean;
+  /** The same for IPv6. */
+  readonly callIp6tables: boolean;
   readonly addresses: readonly LinkAddress[];
 }
 
@@ -50,7 +52,7 @@ interface RawLink {
   master?: string;
   linkinfo?: {
     info_kind?: string;
-    info_data?: { nf_call_iptables?: number };
+    info_data?: { nf_call_iptables?: number; nf_call_ip6tables?: number };
     info_slave_data?: { hairpin?: boolean };
   };
   addr_info?: { local?: string; prefixlen?: number }[];
@@ -73,6 +75,7 @@ function linkOf(raw: RawLink): Link {
     alias: raw.ifalias,
     hairpin: raw.linkinfo?.info_slave_data?.hairpin === true,
     callIptables: raw.linkinfo?.info_data?.nf_call_iptables === 1,
+    callIp6tables: raw.linkinfo?.info_data?.nf_call_ip6tables === 1,
     addresses: (raw.addr_info ?? []).flatMap(({ local, prefixlen }) =>
       local === undefined || prefixlen === undefined ? [] : [{ address: local, prefixLength: prefixlen }],
     ),
