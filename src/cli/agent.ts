@@ -67,13 +67,19 @@ interface Ground {
 /** Resolves when everything runs; it goes on until the signal. */
 async function startNode(argv: AgentArguments, { exec, logger, signal }: Ground): Promise<{ close(): Promise<void> }> {
   const nodeName = argv['node-name'];
-  const nodeIP = argv['node-ip'];
+  const nodeIPs = argv['node-ip'].split(',');
+  const [nodeIP = ''] = nodeIPs;
   const clusterCIDR = argv['cluster-cidr'];
   const client = createApiClient(readKubeconfigFile(argv.kubeconfig));
   const informers = createInformerFactory(client, { logger, signal });
   const recorder = (component: string) => createEventRecorder(client, { component, host: nodeName, logger });
   const shared = { exec, nodeName, clusterCIDR, informers, logger, signal };
-  const network = createNodeNetwork({ ...shared, nodeIP, events: recorder('podwire-network') });
+  const network = createNodeNetwork({
+    ...shared,
+    nodeIPs,
+    clusterCIDRs: clusterCIDR.split(','),
+    events: recorder('podwire-network'),
+  });
   startServiceAddresses({ ...shared, nodeIP, events: recorder('podwire-network') });
   const ociRuntime = argv['oci-runtime'] ?? ociRuntimeHere();
   const { runtime, images } = createBuiltinRuntime({
@@ -96,7 +102,7 @@ async function startNode(argv: AgentArguments, { exec, logger, signal }: Ground)
     network,
     events: recorder('kubelet'),
     nodeName,
-    nodeIP,
+    nodeIPs,
     ...foldersOf(argv),
     containerLogs: parseLogLimits(argv['container-log-max-size'], argv['container-log-max-files']),
     port: argv.port,

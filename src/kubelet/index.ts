@@ -34,7 +34,7 @@ export interface KubeletOptions {
   readonly network: { readonly ready: boolean };
   readonly events: Recorder;
   readonly nodeName: string;
-  readonly nodeIP: string;
+  readonly nodeIPs: readonly string[];
   /** What must outlive the agent. */
   readonly stateDir: string;
   /** A folder in memory, for Secrets and tokens; `stateDir` when left out. */
@@ -74,14 +74,13 @@ type Deps = PodWorkersOptions['deps'];
 
 /** The parts that the pods' workers share. */
 function assemble(options: KubeletOptions, allocatable: ReturnType<typeof nodeResources>): Deps {
-  const { client, runtime, network, nodeName, nodeIP, clusterDomain, clusterDNS = [], signal } = options;
+  const { client, runtime, network, nodeName, nodeIPs, clusterDomain, clusterDNS = [], signal } = options;
   const logger = options.logger.with({ floor: 'kubelet' });
   const serviceInformer = options.informers.informer(services);
   const events = createPodEvents(options.events);
   const dirs = createPodDirs(options.stateDir, options.logDir);
   const memoryDirs = createPodDirs(options.runDir ?? options.stateDir, options.logDir);
   const images = createImageManager({ images: options.images, client, events });
-  const nodeIPs = [nodeIP];
   return {
     runtime,
     starter: {
@@ -181,7 +180,7 @@ export async function startKubelet(options: KubeletOptions): Promise<void> {
   const facts = await readMachineFacts(options.stateDir);
   const identity: NodeIdentity = {
     nodeName,
-    nodeIPs: [options.nodeIP],
+    nodeIPs: options.nodeIPs,
     port: options.port,
     maxPods: options.maxPods ?? 110,
     runtimeVersion: options.runtimeVersion ?? 'conmon+crun://unknown',

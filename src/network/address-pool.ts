@@ -1,4 +1,4 @@
-/** Pod addresses of one node: given out in turn, so that an address that came back rests as long as possible. */
+/** Pod addresses of one node and family: given out in turn, so that an address that came back rests as long as possible. */
 import { contains, formatCIDR, nthAddress, offsetOf, parseCIDR, sizeOf, type Cidr } from '../api/addresses.ts';
 
 export class NoAddressLeftError extends Error {
@@ -10,39 +10,31 @@ export function gatewayOf(cidr: Cidr): string {
   return nthAddress(cidr, 1);
 }
 
+/** Only remembers where it was: who has an address is known to the pods themselves, so nothing can be lost or doubled here. */
 export interface AddressPool {
   readonly cidr: Cidr;
-  /** Throws {@link NoAddressLeftError}. */
-  allocate(): string;
-  /** Idempotent. */
-  release(ip: string): void;
-  readonly used: number;
+  /** The next address that nobody has. It stays free until it is in `taken`. Throws {@link NoAddressLeftError}. */
+  next(taken: ReadonlySet<string>): string;
 }
 
-/** Network, gateway and broadcast address are never given out; nor is what stands in `inUse`. */
+/** Network, gateway and last address are never given out. It goes on behind the highest of `inUse`. */
 export function createAddressPool(podCIDR: string, inUse: readonly string[]): AddressPool {
   const cidr = parseCIDR(podCIDR);
-  const taken = new Set(inUse.filter((ip) => contains(cidr, ip)));
   const first = 2n;
   const last = sizeOf(cidr) - 2n;
-  const highest = [...taken].map((ip) => offsetOf(cidr, ip) ?? 0n).reduce((a, b) => (a > b ? a : b), first - 1n);
-  let next = highest + 1n;
+  const highest = inUse.map((ip) => offsetOf(cidr, ip) ?? 0n).reduce((a, b) => (a > b ? a : b), first - 1n);
+  let cursor = highest + 1n;
   return {
     cidr,
-    get used() {
-      return taken.size;
-    },
-    allocate: () => {
+    next: (taken) => {
       for (let tried = first; tried <= last; tried += 1n) {
-        if (next > last) next = first;
-        const ip = nthAddress(cidr, next);
-        next += 1n;
-        if (taken.has(ip)) continue;
-        taken.add(ip);
-        return ip;
+        if (cursor > last) cursor = first;
+        const ip = nthAddress(cidr, cursor);
+        cursor += 1n;
+        if (!taken.has(ip)) return ip;
       }
-      throw new NoAddressLeftError(`no pod address left in ${formatCIDR(cidr)}: ${taken.size} in use`);
+      const used = [...taken].filter((ip) => contains(cidr, ip)).length;
+      throw new NoAddressLeftError(`no pod address left in ${formatCIDR(cidr)}: ${used} in use`);
     },
-    release: (ip) => void taken.delete(ip),
   };
 }

@@ -7,10 +7,9 @@ import { nodes, pods } from '../api/resources.ts';
 import type { Node, Pod } from '../api/types.gen.ts';
 import { createCommitLoop, everyInterval } from '../kernel/commit-loop.ts';
 import type { Exec } from '../kernel/exec.ts';
-import { ipv4 } from '../kernel/family.ts';
 import { netnsPath } from '../kernel/netns.ts';
-import { createAddressPool, gatewayOf } from './address-pool.ts';
-import { nodePart, peersOf, podCIDROf } from './cluster.ts';
+import { createAddressPool } from './address-pool.ts';
+import { nodePart, peersOf, podCIDRsOf } from './cluster.ts';
 import type { NodeNetwork } from './contract.ts';
 import { NodeLink } from './node-link.ts';
 import { PodLinks, type PodGround } from './pod-links.ts';
@@ -23,10 +22,10 @@ export { startServiceAddresses } from './service-addresses.ts';
 export interface NodeNetworkOptions {
   readonly exec: Exec;
   readonly nodeName: string;
-  /** The node's own address: its link gives the MTU. */
-  readonly nodeIP: string;
-  /** Addresses of all pods of all nodes. */
-  readonly clusterCIDR: string;
+  /** The node's own addresses, one a family: their link gives the MTU. */
+  readonly nodeIPs: readonly string[];
+  /** Addresses of all pods of all nodes, one a family. */
+  readonly clusterCIDRs: readonly string[];
   readonly informers: InformerFactory;
   readonly events: EventRecorder;
   readonly logger: Logger;
@@ -37,7 +36,6 @@ export interface NodeNetworkOptions {
 }
 
 const defaultAuditIntervalMs = 30_000;
-const family = ipv4;
 
 export class NetworkNotReadyError extends Error {
   override readonly name = 'NetworkNotReadyError';
@@ -55,17 +53,10 @@ class BridgeNetwork implements NodeNetwork {
   #ground: PodGround | undefined;
 
   constructor(options: NodeNetworkOptions) {
-    const { exec, nodeName, nodeIP, informers } = options;
+    const { exec, nodeName, nodeIPs, clusterCIDRs, informers } = options;
     this.#options = options;
     this.#logger = options.logger.with({ part: 'network' });
-    this.#node = new NodeLink({
-      exec,
-      nodeName,
-      nodeIP,
-      clusterCIDR: options.clusterCIDR,
-      family,
-      logger: this.#logger,
-    });
+    this.#node = new NodeLink({ exec, nodeName, nodeIPs, clusterCIDRs, logger: this.#logger });
     this.#links = new PodLinks(exec, this.#logger);
     this.#nodes = informers.informer(nodes);
     this.#pods = informers.informer(pods, { fieldSelector: `spec.nodeName=${nodeName}` });
@@ -83,8 +74,7 @@ class BridgeNetwork implements NodeNetwork {
     const loop = createCommitLoop({ name: 'pod network', commit, logger: this.#logger, signal });
     const follow = (): void => {
       const stop = this.#nodes.onChange(({ type, object, previous }) => {
-        if (type !== 'updated' || previous === undefined || nodePart(object, family) !== nodePart(previous, family))
-          loop.request();
+        if (type !== 'updated' || previous === undefined || nodePart(object) !== nodePart(previous)) loop.request();
       });
       signal.addEventListener('abort', stop, { once: true });
       loop.request();
@@ -103,32 +93,31 @@ class BridgeNetwork implements NodeNetwork {
   }
 
   async tearDown(pod: Parameters<NodeNetwork['tearDown']>[0]): Promise<void> {
-    await this.#links.tearDown(pod, (ip) => this.#ground?.pool.release(ip));
+    await this.#links.tearDown(pod);
   }
 
   /** A bridge that stands from before is enough to go on, API server or not. */
   async #adoptBridge(): Promise<void> {
     const found = await this.#node.find();
-    if (found !== undefined) this.#standOn(found.podCIDR, found.mtu);
+    if (found !== undefined) this.#standOn(found.podCIDRs, found.mtu);
   }
 
-  #standOn(podCIDR: string, mtu: number): void {
+  #standOn(podCIDRs: readonly string[], mtu: number): void {
     const old = this.#ground;
-    if (old !== undefined && formatCIDR(old.pool.cidr) === podCIDR) {
-      if (old.mtu !== mtu) this.#ground = { ...old, mtu };
-      return;
-    }
-    const pool = createAddressPool(podCIDR, this.#links.ips);
-    this.#ground = { pool, gateway: gatewayOf(pool.cidr), mtu };
-    this.#logger.info('pod network is ready', { podCIDR, pods: this.#links.pods.length, mtu });
+    const known = old?.pools.map(({ cidr }) => formatCIDR(cidr)) ?? [];
+    if (old?.mtu === mtu && known.join() === podCIDRs.join()) return;
+    // A pool that stays goes on where it was.
+    const pools = podCIDRs.map((text) => old?.pools[known.indexOf(text)] ?? createAddressPool(text, this.#links.ips));
+    this.#ground = { pools, mtu };
+    this.#logger.info('pod network is ready', { podCIDRs, pods: this.#links.pods.length, mtu });
   }
 
   async #commit(): Promise<void> {
     const own = this.#nodes.get(this.#options.nodeName);
-    const podCIDR = own === undefined ? undefined : podCIDROf(own, family);
-    if (podCIDR === undefined) return;
-    const { mtu, missing } = await this.#node.sync(podCIDR, peersOf(this.#nodes.list(), family));
-    this.#standOn(podCIDR, mtu);
+    const podCIDRs = own === undefined ? [] : podCIDRsOf(own);
+    if (podCIDRs.length === 0) return;
+    const { mtu, missing } = await this.#node.sync({ podCIDRs, peers: peersOf(this.#nodes.list()) });
+    this.#standOn(podCIDRs, mtu);
     for (const text of missing) this.#tell('PodNetworkIncomplete', text);
   }
 
@@ -142,6 +131,8 @@ class BridgeNetwork implements NodeNetwork {
       for (const { pod, link } of await this.#links.mend(ground)) {
         this.#tell('PodNetworkRepaired', `link ${link} of ${pod} was gone and is there again`);
       }
+      await this.#links.adopt();
+      await this.#links.settle();
       if (this.#pods.hasSynced) await this.#clearAbandoned();
     } catch (error) {
       this.#logger.error('audit of the pod network failed', { error });

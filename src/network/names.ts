@@ -56,11 +56,12 @@ export function bridgeAlias(nodeName: string): string {
 }
 
 /**
- * A locally administered hardware address made from an IPv4 address: so neighbours are known without asking, and stay true
- * when a link is made anew.
+ * A locally administered hardware address made from an address of either family: so neighbours are known without asking, and
+ * stay true when a link is made anew. The four words of an IPv6 address lie one over another, so no two of one /96 share one.
  */
 export function macOf(ip: string): string {
   const value = parseIP(ip)?.value ?? 0n;
-  const bytes = [24n, 16n, 8n, 0n].map((shift) => ((value >> shift) & 0xffn).toString(16).padStart(2, '0'));
+  const word = [96n, 64n, 32n, 0n].reduce((all, shift) => all ^ ((value >> shift) & 0xffffffffn), 0n);
+  const bytes = [24n, 16n, 8n, 0n].map((shift) => ((word >> shift) & 0xffn).toString(16).padStart(2, '0'));
   return ['0a', '58', ...bytes].join(':');
 }

@@ -1,16 +1,18 @@
 /** Applies the node's plan: bridge, routes, settings, rules. */
-import { contains, formatCIDR, parseCIDR } from '../api/addresses.ts';
+import { formatCIDR, parseCIDR } from '../api/addresses.ts';
 import type { Logger } from '../api/logger.ts';
 import { printChanges, type Change } from '../kernel/change.ts';
 import type { Exec } from '../kernel/exec.ts';
-import type { Family } from '../kernel/family.ts';
+import { families, familyOfText, type Family } from '../kernel/family.ts';
 import { IpBatchError, readLinks, readRoutes, runIpBatch, type Link } from '../kernel/ip.ts';
+import type { DesiredRules } from '../kernel/plan-iptables.ts';
 import { createRuleWriter, type RuleWriter } from '../kernel/rule-writer.ts';
 import { readSysctls, writeSysctls } from '../kernel/sysctl.ts';
 import { gatewayOf } from './address-pool.ts';
 import { bridgeAlias, bridgeName, macOf, routeProtocol } from './names.ts';
 import {
   bridgeNetfilterSetting,
+  givenAddresses,
   networkRules,
   ownsNetworkChain,
   planNode,
@@ -23,14 +25,16 @@ import {
 export interface NodeLinkOptions {
   readonly exec: Exec;
   readonly nodeName: string;
-  readonly nodeIP: string;
-  readonly clusterCIDR: string;
-  readonly family: Family;
+  /** One a family. */
+  readonly nodeIPs: readonly string[];
+  /** One a family. */
+  readonly clusterCIDRs: readonly string[];
   readonly logger: Logger;
 }
 
 interface Wanted {
-  readonly podCIDR: string;
+  /** One a family. */
+  readonly podCIDRs: readonly string[];
   readonly peers: readonly Peer[];
 }
 
@@ -38,39 +42,45 @@ const defaultMtu = 1500;
 const bridgeNetfilterMissing =
   'kernel module br_netfilter is missing: a Service answered by a pod of the same node will not work; modprobe br_netfilter';
 
-/** The link that has the node's address; a node may have it on loopback, which leads nowhere. */
-export function uplinkOf(links: readonly Link[], nodeIP: string): Link | undefined {
-  return links.find(({ name, addresses }) => name !== 'lo' && addresses.some((one) => one.address === nodeIP));
+const noRules: DesiredRules = { chains: new Map(), hooks: [] };
+
+/** The link that has an address of the node; a node may have it on loopback, which leads nowhere. */
+export function uplinkOf(links: readonly Link[], nodeIPs: readonly string[]): Link | undefined {
+  return links.find(
+    ({ name, addresses }) => name !== 'lo' && addresses.some(({ address }) => nodeIPs.includes(address)),
+  );
+}
+
+/** The text of those that is of this family. */
+function ofFamily(texts: readonly string[], family: Family): string | undefined {
+  return texts.find((text) => familyOfText(text) === family);
 }
 
 export class NodeLink {
   readonly #options: NodeLinkOptions;
-  readonly #writer: RuleWriter;
+  /** Of the families that have, or had, pods here. */
+  readonly #writers = new Map<Family, RuleWriter>();
   #wanted: Wanted | undefined;
   #triedModule = false;
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(options: NodeLinkOptions) {
     this.#options = options;
-    this.#writer = createRuleWriter({ exec: options.exec, family: options.family, owns: ownsNetworkChain });
   }
 
   /** The bridge of an earlier run, if it stands and carries our mark. */
-  async find(): Promise<{ podCIDR: string; mtu: number } | undefined> {
-    const { exec, nodeName, family } = this.#options;
+  async find(): Promise<{ podCIDRs: readonly string[]; mtu: number } | undefined> {
+    const { exec, nodeName } = this.#options;
     const bridge = (await readLinks(exec)).find(({ name }) => name === bridgeName);
     if (bridge?.up !== true || bridge.alias !== bridgeAlias(nodeName)) return undefined;
-    const gateway = bridge.addresses.find(({ address }) =>
-      contains(parseCIDR(family.version === 4 ? '0.0.0.0/0' : '::/0'), address),
+    const podCIDRs = givenAddresses(bridge).map(({ address, prefixLength }) =>
+      formatCIDR(parseCIDR(`${address}/${prefixLength}`)),
     );
-    if (gateway === undefined) return undefined;
-    const podCIDR = formatCIDR(parseCIDR(`${gateway.address}/${gateway.prefixLength}`));
-    return { podCIDR, mtu: bridge.mtu };
+    return podCIDRs.length === 0 ? undefined : { podCIDRs, mtu: bridge.mtu };
   }
 
   /** Brings the kernel to what is wanted. `missing`: what will not work and why, in words. */
-  async sync(podCIDR: string, peers: readonly Peer[]): Promise<{ mtu: number; missing: readonly string[] }> {
-    const wanted = { podCIDR, peers };
+  async sync(wanted: Wanted): Promise<{ mtu: number; missing: readonly string[] }> {
     const { mtu, changes, missing } = await this.#inTurn(async () => {
       const result = await this.#bring(wanted, 'sync');
       this.#wanted = wanted;
@@ -99,30 +109,16 @@ export class NodeLink {
   }
 
   async #bring(
-    { podCIDR, peers }: Wanted,
+    wanted: Wanted,
     how: 'sync' | 'audit',
   ): Promise<{ mtu: number; changes: readonly Change[]; missing: readonly string[] }> {
-    const { exec, nodeName, nodeIP, clusterCIDR, family } = this.#options;
+    const { exec } = this.#options;
     const observed = await this.#observe();
-    const cidr = parseCIDR(podCIDR);
-    const gateway = gatewayOf(cidr);
-    const uplink = uplinkOf(observed.links, nodeIP);
-    const mtu = uplink?.mtu ?? defaultMtu;
-    const bridge = {
-      alias: bridgeAlias(nodeName),
-      mac: macOf(gateway),
-      mtu,
-      address: gateway,
-      prefixLength: cidr.prefixLength,
-    };
-    const others = peers.filter(({ node }) => node !== nodeName);
-    const desired: DesiredNode = { bridge, peers: others, uplink: uplink?.name };
+    const desired = this.#desired(wanted, observed.links);
     const plan = planNode(desired, observed);
     await writeSysctls(exec, plan.settings);
     // Rules before links: what comes up first must not be seen unmasqueraded.
-    const nodes = [{ node: nodeName, ip: nodeIP }, ...others];
-    const rules = networkRules({ family, clusterCIDR, podCIDR, nodes });
-    const ruleChanges = await (how === 'audit' ? this.#writer.audit() : this.#writer.sync(rules));
+    const ruleChanges = await this.#bringRules(wanted, how, observed.links);
     const failures = await runIpBatch(exec, plan.lines);
     // One node that cannot be reached (another segment) must not hold up the rest.
     const routeFailures = failures.filter(({ line }) => line.startsWith('route '));
@@ -130,7 +126,7 @@ export class NodeLink {
     await writeSysctls(exec, plan.settingsAfter);
     const failed = new Set(failures.map(({ index }) => index));
     return {
-      mtu,
+      mtu: desired.bridge.mtu,
       changes: [...plan.changes, ...ruleChanges, ...plan.steps.filter((_, index) => !failed.has(index))],
       missing: [
         ...(observed.settings.has(bridgeNetfilterSetting) ? [] : [bridgeNetfilterMissing]),
@@ -139,10 +135,61 @@ export class NodeLink {
     };
   }
 
+  #desired({ podCIDRs, peers }: Wanted, links: readonly Link[]): DesiredNode {
+    const { nodeName, nodeIPs } = this.#options;
+    const uplink = uplinkOf(links, nodeIPs);
+    const addresses = podCIDRs.map((text) => {
+      const cidr = parseCIDR(text);
+      return { address: gatewayOf(cidr), prefixLength: cidr.prefixLength };
+    });
+    const bridge = {
+      alias: bridgeAlias(nodeName),
+      mac: macOf(addresses[0]?.address ?? ''),
+      mtu: uplink?.mtu ?? defaultMtu,
+      addresses,
+    };
+    // A node has no route for a family that its own pods do not have.
+    const others = peers.filter(
+      ({ node, ip }) => node !== nodeName && ofFamily(podCIDRs, familyOfText(ip)) !== undefined,
+    );
+    return { bridge, peers: others, uplink: uplink?.name };
+  }
+
+  /** Undefined for a family that this node's pods do not have. */
+  #rulesOf(family: Family, { podCIDRs, peers }: Wanted): DesiredRules | undefined {
+    const { nodeName, nodeIPs, clusterCIDRs } = this.#options;
+    const podCIDR = ofFamily(podCIDRs, family);
+    if (podCIDR === undefined) return undefined;
+    const nodeIP = ofFamily(nodeIPs, family);
+    const others = peers.filter(({ node, ip }) => node !== nodeName && familyOfText(ip) === family);
+    const nodes = [...(nodeIP === undefined ? [] : [{ node: nodeName, ip: nodeIP }]), ...others];
+    return networkRules({ family, clusterCIDR: ofFamily(clusterCIDRs, family) ?? podCIDR, podCIDR, nodes });
+  }
+
+  /** A family that is not wanted any more is cleared; what tells after a restart is the bridge's address of it. */
+  async #bringRules(wanted: Wanted, how: 'sync' | 'audit', links: readonly Link[]): Promise<readonly Change[]> {
+    const { exec } = this.#options;
+    const bridge = links.find(({ name }) => name === bridgeName);
+    const held = bridge === undefined ? [] : givenAddresses(bridge).map(({ address }) => address);
+    const changes: Change[] = [];
+    for (const family of families) {
+      const rules = this.#rulesOf(family, wanted);
+      if (rules === undefined && !this.#writers.has(family) && ofFamily(held, family) === undefined) continue;
+      const writer = this.#writers.get(family) ?? createRuleWriter({ exec, family, owns: ownsNetworkChain });
+      this.#writers.set(family, writer);
+      changes.push(...(await (how === 'audit' ? writer.audit() : writer.sync(rules ?? noRules))));
+    }
+    return changes;
+  }
+
   async #observe(): Promise<ObservedNode> {
-    const { exec, family, nodeIP } = this.#options;
-    const [links, routes] = await Promise.all([readLinks(exec), readRoutes(exec, family, routeProtocol)]);
-    const names = settingNames(uplinkOf(links, nodeIP)?.name);
+    const { exec, nodeIPs } = this.#options;
+    const [links, ...routesOf] = await Promise.all([
+      readLinks(exec),
+      ...families.map((family) => readRoutes(exec, family, routeProtocol)),
+    ]);
+    const routes = routesOf.flat();
+    const names = settingNames(uplinkOf(links, nodeIPs)?.name);
     const settings = await readSysctls(exec, names);
     if (settings.has(bridgeNetfilterSetting) || this.#triedModule) return { links, routes, settings };
     this.#triedModule = true;

@@ -1,12 +1,13 @@
 /** Plans the node's part of the pod network: bridge, routes to other nodes, settings. Pure. */
+import { contains, parseCIDR } from '../api/addresses.ts';
 import type { Change } from '../kernel/change.ts';
-import type { Family } from '../kernel/family.ts';
+import { familyOfText, ipv6, type Family } from '../kernel/family.ts';
 import { comment } from '../kernel/iptables.ts';
-import type { Link, Route } from '../kernel/ip.ts';
+import type { Link, LinkAddress, Route } from '../kernel/ip.ts';
 import type { DesiredRules } from '../kernel/plan-iptables.ts';
 import { bridgeName, routeProtocol } from './names.ts';
 
-/** Another node, as far as packets to it go. */
+/** Another node, as far as packets of one family to it go. */
 export interface Peer {
   readonly node: string;
   /** Its InternalIP. */
@@ -20,8 +21,8 @@ export interface DesiredNode {
     readonly alias: string;
     readonly mac: string;
     readonly mtu: number;
-    readonly address: string;
-    readonly prefixLength: number;
+    /** The gateways of this node's pods, one a family. */
+    readonly addresses: readonly LinkAddress[];
   };
   readonly peers: readonly Peer[];
   /** The link towards the other nodes; undefined when the node's address stands on none. */
@@ -30,7 +31,7 @@ export interface DesiredNode {
 
 export interface ObservedNode {
   readonly links: readonly Link[];
-  /** Only those with our `proto` number. */
+  /** Those of both families with our `proto` number. */
   readonly routes: readonly Route[];
   readonly settings: ReadonlyMap<string, string>;
 }
@@ -65,31 +66,50 @@ function isOurBridge(link: Link, { alias, mac }: DesiredNode['bridge']): boolean
 const setBridge = `link set dev ${bridgeName}`;
 const bridgeObject = `bridge ${bridgeName}`;
 
+const isIPv6 = ({ address }: LinkAddress): boolean => familyOfText(address) === ipv6;
+
 /** What a bridge of ours that stands has different. */
-function adjustSteps({ mac, mtu }: DesiredNode['bridge'], link: Link): Step[] {
+function adjustSteps({ mac, mtu, addresses }: DesiredNode['bridge'], link: Link): Step[] {
   const steps: Step[] = [];
   if (link.mac !== mac) steps.push(step('set', bridgeObject, `hardware address ${mac}`, `${setBridge} address ${mac}`));
   if (link.mtu !== mtu) steps.push(step('set', bridgeObject, `MTU ${mtu} as the uplink`, `${setBridge} mtu ${mtu}`));
-  if (!link.callIptables) {
-    const why = 'answers of pods on this node must pass the translation';
-    steps.push(step('set', bridgeObject, why, `${setBridge} type bridge nf_call_iptables 1`));
-  }
+  const calls = [
+    ...(link.callIptables ? [] : ['nf_call_iptables']),
+    ...(link.callIp6tables || !addresses.some(isIPv6) ? [] : ['nf_call_ip6tables']),
+  ];
+  const why = 'answers of pods on this node must pass the translation';
+  steps.push(...calls.map((call) => step('set', bridgeObject, why, `${setBridge} type bridge ${call} 1`)));
   return steps;
 }
 
-function addressSteps({ address, prefixLength }: DesiredNode['bridge'], link: Link | undefined): Step[] {
-  const own = (link?.addresses ?? []).filter((one) => one.address.includes('.'));
-  const steps = own
-    .filter((one) => one.address !== address)
-    .map((one) => {
-      const line = `address delete ${one.address}/${one.prefixLength} dev ${bridgeName}`;
-      return step('delete', `address ${one.address}`, 'not the gateway of the pod CIDR', line);
-    });
-  if (!own.some((one) => one.address === address && one.prefixLength === prefixLength)) {
-    const text = `${address}/${prefixLength}`;
-    steps.push(step('add', `address ${text}`, 'gateway of the pods', `address replace ${text} dev ${bridgeName}`));
-  }
-  return steps;
+const linkLocal = parseCIDR('fe80::/10');
+
+/** Those that somebody gave it; the kernel gives a link-local one to every link. */
+export function givenAddresses({ addresses }: Link): readonly LinkAddress[] {
+  return addresses.filter(({ address }) => !contains(linkLocal, address));
+}
+
+const addressText = ({ address, prefixLength }: LinkAddress): string => `${address}/${prefixLength}`;
+
+/** What follows the address in a line that sets it: nobody else can have it, so it need not be asked for (RFC 4862, 5.4). */
+export function addressFlags(address: string): string {
+  return familyOfText(address) === ipv6 ? ' nodad' : '';
+}
+
+function addressSteps({ addresses }: DesiredNode['bridge'], link: Link | undefined): Step[] {
+  const wanted = new Set(addresses.map(addressText));
+  const there = new Set(link === undefined ? [] : givenAddresses(link).map(addressText));
+  const gone = [...there].filter((text) => !wanted.has(text));
+  const added = addresses.filter((one) => !there.has(addressText(one)));
+  return [
+    ...gone.map((text) =>
+      step('delete', `address ${text}`, 'not the gateway of a pod CIDR', `address delete ${text} dev ${bridgeName}`),
+    ),
+    ...added.map((one) => {
+      const line = `address replace ${addressText(one)} dev ${bridgeName}${addressFlags(one.address)}`;
+      return step('add', `address ${addressText(one)}`, 'gateway of the pods', line);
+    }),
+  ];
 }
 
 function bridgeSteps({ bridge }: DesiredNode, links: readonly Link[]): Step[] {
@@ -97,7 +117,8 @@ function bridgeSteps({ bridge }: DesiredNode, links: readonly Link[]): Step[] {
   if (link !== undefined && !isOurBridge(link, bridge)) {
     throw new ForeignLinkError(`a link named ${bridgeName} is there that podwire did not make: rename or delete it`);
   }
-  const add = `link add ${bridgeName} address ${bridge.mac} mtu ${bridge.mtu} type bridge nf_call_iptables 1`;
+  const calls = `nf_call_iptables 1${bridge.addresses.some(isIPv6) ? ' nf_call_ip6tables 1' : ''}`;
+  const add = `link add ${bridgeName} address ${bridge.mac} mtu ${bridge.mtu} type bridge ${calls}`;
   const sign = step('sign', bridgeObject, bridge.alias, `${setBridge} alias "${bridge.alias}"`);
   return [
     ...(link === undefined ? [step('add', bridgeObject, 'pods are its ports', add)] : adjustSteps(bridge, link)),
@@ -135,7 +156,7 @@ interface Setting {
   readonly only?: string;
 }
 
-const settings: readonly Setting[] = [
+const ipv4Settings: readonly Setting[] = [
   { name: 'net.ipv4.ip_forward', value: '1', why: 'packets of pods are forwarded' },
   {
     name: 'net.ipv4.conf.all.rp_filter',
@@ -143,6 +164,9 @@ const settings: readonly Setting[] = [
     only: '1',
     why: 'an answer may take another way than the question',
   },
+];
+
+const settings: readonly Setting[] = [
   {
     name: 'net.netfilter.nf_conntrack_tcp_be_liberal',
     value: '1',
@@ -156,13 +180,45 @@ const settings: readonly Setting[] = [
  * 6.18), so the refusal of a datagram in the next second would be swallowed.
  */
 function redirectSetting(link: string): Setting {
-  // sysctl(8) writes the dot of a VLAN link as a slash.
-  const name = `net.ipv4.conf.${link.replaceAll('.', '/')}.send_redirects`;
+  const name = `net.ipv4.conf.${settingPart(link)}.send_redirects`;
   return { name, value: '0', why: 'no shortcut past the translation, and no refusal lost to its rate limit' };
 }
 
-function settingsFor(uplink: string | undefined): readonly Setting[] {
-  return [...settings, ...['all', bridgeName, ...(uplink === undefined ? [] : [uplink])].map(redirectSetting)];
+/** sysctl(8) writes the dot of a VLAN link as a slash. */
+const settingPart = (link: string): string => link.replaceAll('.', '/');
+
+/**
+ * In order: a router does not listen to other routers unless it is told so (accept_ra 2), and a node that has its default route
+ * from one would lose it. IPv6 has no setting for sending redirects; pods and routers do not accept them.
+ */
+function ipv6Settings(uplink: string | undefined): readonly Setting[] {
+  const advertised = {
+    name: `net.ipv6.conf.${settingPart(uplink ?? 'lo')}.accept_ra`,
+    value: '2',
+    only: '1',
+    why: 'a router that listens to its own router',
+  };
+  return [
+    ...(uplink === undefined ? [] : [advertised]),
+    { name: 'net.ipv6.conf.all.forwarding', value: '1', why: 'packets of pods are forwarded' },
+  ];
+}
+
+/** What stands or falls with the bridge. */
+function bridgeSettings(hasIPv6: boolean): readonly Setting[] {
+  const unheard = { name: `net.ipv6.conf.${bridgeName}.accept_ra`, value: '0', why: 'no pod is a router for its node' };
+  return [redirectSetting(bridgeName), ...(hasIPv6 ? [unheard] : [])];
+}
+
+function settingsFor(uplink: string | undefined, hasIPv6: boolean): readonly Setting[] {
+  return [
+    ...ipv4Settings,
+    ...settings,
+    ...(hasIPv6 ? ipv6Settings(uplink) : []),
+    redirectSetting('all'),
+    ...bridgeSettings(hasIPv6),
+    ...(uplink === undefined ? [] : [redirectSetting(uplink)]),
+  ];
 }
 
 /** Tells whether br_netfilter is loaded. */
@@ -170,16 +226,16 @@ export const bridgeNetfilterSetting = 'net.bridge.bridge-nf-call-iptables';
 
 /** Every setting that is looked at. */
 export function settingNames(uplink: string | undefined): readonly string[] {
-  return [...settingsFor(uplink).map(({ name }) => name), bridgeNetfilterSetting];
+  return [...settingsFor(uplink, true).map(({ name }) => name), bridgeNetfilterSetting];
 }
 
 /** Lines in order: settings first, then the bridge, then routes. Throws {@link ForeignLinkError}. */
 export function planNode(desired: DesiredNode, observed: ObservedNode): NodePlan {
-  const changed = settingsFor(desired.uplink).filter(({ name, value, only }) => {
+  const hasIPv6 = desired.bridge.addresses.some(isIPv6);
+  const changed = settingsFor(desired.uplink, hasIPv6).filter(({ name, value, only }) => {
     const now = observed.settings.get(name);
     return now !== undefined && (only === undefined ? now !== value : now === only);
   });
-  const ofBridge = redirectSetting(bridgeName);
   const made = !observed.links.some(({ name }) => name === bridgeName);
   const steps = [...bridgeSteps(desired, observed.links), ...routeSteps(desired, observed.routes)];
   return {
@@ -187,7 +243,7 @@ export function planNode(desired: DesiredNode, observed: ObservedNode): NodePlan
     steps,
     lines: steps.map(({ line }) => line),
     settings: new Map(changed.map(({ name, value }) => [name, value])),
-    settingsAfter: new Map(made ? [[ofBridge.name, ofBridge.value]] : []),
+    settingsAfter: new Map(made ? bridgeSettings(hasIPv6).map(({ name, value }) => [name, value]) : []),
   };
 }
 

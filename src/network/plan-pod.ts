@@ -1,7 +1,16 @@
-/** Plans one pod's namespace, link, address and routes. Pure: what is there goes in, lines for `ip -batch` come out. */
+/** Plans one pod's namespace, link, addresses and routes. Pure: what is there goes in, lines for `ip -batch` come out. */
 import type { Change } from '../kernel/change.ts';
 import type { Link } from '../kernel/ip.ts';
 import { doomedGroup, parsePodAlias, podInterface, type PodMark } from './names.ts';
+import { addressFlags } from './plan-node.ts';
+
+/** One of a pod's addresses; one a family. */
+export interface PodAddress {
+  readonly ip: string;
+  readonly prefixLength: number;
+  /** The bridge's address in the same prefix. */
+  readonly gateway: string;
+}
 
 export interface DesiredPod {
   readonly netns: string;
@@ -9,11 +18,10 @@ export interface DesiredPod {
   readonly alias: string;
   /** `namespace/name`, for the reason of each change. */
   readonly pod: string;
-  readonly ip: string;
+  readonly addresses: readonly PodAddress[];
   readonly mac: string;
-  readonly prefixLength: number;
   readonly mtu: number;
-  readonly bridge: { readonly name: string; readonly ip: string; readonly mac: string };
+  readonly bridge: { readonly name: string; readonly mac: string };
 }
 
 export interface ObservedPod {
@@ -29,11 +37,25 @@ export interface PodPlan {
   readonly podLines: readonly string[];
 }
 
+/**
+ * Given to a namespace before it has a link, so that its link begins with them. A pod that sends router advertisements would
+ * else become the default route of its neighbours, of those without an IPv6 address too (CVE-2020-10749); a redirect names a way past
+ * the translation; an address that is waited for (DAD) is none for two seconds. `-e`: a kernel without IPv6 has none of them.
+ */
+const namespaceSettings = ['accept_ra', 'accept_redirects', 'accept_dad']
+  .map((name) => `net.ipv6.conf.default.${name}=0`)
+  .join(' ');
+
 /** Every line may be carried out again: a set-up that was cut off is completed by the same plan. */
 export function planPodSetUp(desired: DesiredPod, observed: ObservedPod): PodPlan {
-  const { netns, link, alias, pod, ip, mac, mtu, bridge } = desired;
+  const { netns, link, alias, pod, addresses, mac, mtu, bridge } = desired;
   const made = [
-    ...(observed.netns ? [] : [{ line: `netns add ${netns}`, object: `namespace ${netns}` }]),
+    ...(observed.netns
+      ? []
+      : [
+          { line: `netns add ${netns}`, object: `namespace ${netns}` },
+          { line: `netns exec ${netns} sysctl -e -q -w ${namespaceSettings}`, object: `settings of ${netns}` },
+        ]),
     ...(observed.link
       ? []
       : [
@@ -46,21 +68,25 @@ export function planPodSetUp(desired: DesiredPod, observed: ObservedPod): PodPla
   return {
     changes: [
       ...made.map(({ object }) => ({ action: 'add', object, reason: `for ${pod}` })),
-      { action: 'set', object: `address ${ip} on ${link}`, reason: `for ${pod}` },
+      ...addresses.map(({ ip }) => ({ action: 'set', object: `address ${ip} on ${link}`, reason: `for ${pod}` })),
     ],
     nodeLines: [
       ...made.map(({ line }) => line),
       `link set dev ${link} alias "${alias}" master ${bridge.name} up`,
       // With br_netfilter a translated packet may have to leave through the port it came in by.
       `link set dev ${link} type bridge_slave hairpin on`,
-      `neigh replace ${ip} lladdr ${mac} dev ${bridge.name} nud permanent`,
+      ...addresses.map(({ ip }) => `neigh replace ${ip} lladdr ${mac} dev ${bridge.name} nud permanent`),
     ],
     podLines: [
       'link set dev lo up',
-      `address replace ${ip}/${desired.prefixLength} dev ${podInterface}`,
+      ...addresses.map(
+        ({ ip, prefixLength }) => `address replace ${ip}/${prefixLength} dev ${podInterface}${addressFlags(ip)}`,
+      ),
       `link set dev ${podInterface} up`,
-      `neigh replace ${bridge.ip} lladdr ${bridge.mac} dev ${podInterface} nud permanent`,
-      `route replace default via ${bridge.ip}`,
+      ...addresses.flatMap(({ gateway }) => [
+        `neigh replace ${gateway} lladdr ${bridge.mac} dev ${podInterface} nud permanent`,
+        `route replace default via ${gateway}`,
+      ]),
     ],
   };
 }
@@ -102,10 +128,15 @@ const linkPattern = /^pw([0-9a-f]{8})$/;
 const netnsPattern = /^pw-([0-9a-f]{8})$/;
 
 /**
- * What is there at start: whole pods are adopted as they are; halves are undone. The namespace is made first and is ours by
- * its name, so a link that has not got its alias yet is ours when the namespace of the same number is there.
+ * What is there that nobody knows of: whole pods are adopted as they are; halves are undone. The namespace is made first and is
+ * ours by its name, so a link that has not got its alias yet is ours when the namespace of the same number is there. `known`:
+ * namespaces of pods that are looked after; neither they nor their links are touched.
  */
-export function planAdoption(links: readonly Link[], namespaces: readonly string[]): AdoptionPlan {
+export function planAdoption(
+  links: readonly Link[],
+  namespaces: readonly string[],
+  known: ReadonlySet<string> = new Set(),
+): AdoptionPlan {
   const pods: AdoptedPod[] = [];
   const lines: string[] = [];
   const changes: Change[] = [];
@@ -115,6 +146,7 @@ export function planAdoption(links: readonly Link[], namespaces: readonly string
     const number = linkPattern.exec(name)?.[1];
     if (number === undefined || kind !== 'veth') continue;
     const netns = `pw-${number}`;
+    if (known.has(netns)) continue;
     const mark = parsePodAlias(alias);
     if (mark !== undefined && present.has(netns)) {
       pods.push({ ...mark, netns, link: name });
@@ -125,7 +157,7 @@ export function planAdoption(links: readonly Link[], namespaces: readonly string
     }
   }
   for (const netns of namespaces) {
-    if (!netnsPattern.test(netns) || adopted.has(netns)) continue;
+    if (!netnsPattern.test(netns) || adopted.has(netns) || known.has(netns)) continue;
     lines.push(`netns delete ${netns}`);
     changes.push({ action: 'delete', object: `namespace ${netns}`, reason: 'no link leads to it' });
   }

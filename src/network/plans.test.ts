@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { printChanges } from '../kernel/change.ts';
-import { ipv4 } from '../kernel/family.ts';
+import { ipv6 } from '../kernel/family.ts';
 import type { Link } from '../kernel/ip.ts';
 import { createAddressPool, NoAddressLeftError } from './address-pool.ts';
 import { abandonedPods } from './abandoned.ts';
 import { peersOf } from './cluster.ts';
 import { macOf, parsePodAlias, podAlias, podNames } from './names.ts';
-import { ForeignLinkError, planNode, type DesiredNode, type ObservedNode } from './plan-node.ts';
-import { planAdoption } from './plan-pod.ts';
+import { ForeignLinkError, networkRules, planNode, type DesiredNode, type ObservedNode } from './plan-node.ts';
+import { planAdoption, planPodSetUp } from './plan-pod.ts';
 
 const link = (facts: Partial<Link> & { name: string }): Link => ({
   kind: 'veth',
@@ -19,11 +19,14 @@ const link = (facts: Partial<Link> & { name: string }): Link => ({
   alias: undefined,
   hairpin: false,
   callIptables: false,
+  callIp6tables: false,
   addresses: [],
   ...facts,
 });
 
-const bridge = { alias: 'podwire:node/a', mac: '0a:58:0a:2d:01:01', mtu: 1450, address: '10.45.1.1', prefixLength: 24 };
+const gateway = { address: '10.45.1.1', prefixLength: 24 };
+const gateway6 = { address: 'fd00:45:1::1', prefixLength: 64 };
+const bridge = { alias: 'podwire:node/a', mac: '0a:58:0a:2d:01:01', mtu: 1450, addresses: [gateway] };
 const peer = { node: 'b', ip: '10.44.0.12', podCIDR: '10.45.2.0/24' };
 const desired: DesiredNode = { bridge, peers: [peer], uplink: 'eth0.100' };
 const settings = new Map([
@@ -39,7 +42,7 @@ const standing: ObservedNode = {
       mtu: 1450,
       alias: bridge.alias,
       callIptables: true,
-      addresses: [{ address: '10.45.1.1', prefixLength: 24 }],
+      addresses: [gateway, { address: 'fe80::858:aff:fe2d:101', prefixLength: 64 }],
     }),
   ],
   routes: [{ destination: '10.45.2.0/24', via: '10.44.0.12', device: 'eth0' }],
@@ -65,7 +68,105 @@ test('a pod CIDR is written as the kernel writes routes, whatever its host bits'
     spec: { podCIDRs: ['fd00::/64', '10.45.2.7/24'] },
     status: { addresses: [{ type: 'InternalIP', address: '10.44.0.12' }] },
   };
-  assert.deepEqual(peersOf([node], ipv4), [peer]);
+  assert.deepEqual(peersOf([node]), [peer]);
+  const dual = { type: 'InternalIP', address: 'fd00:44::12' };
+  assert.deepEqual(peersOf([{ ...node, status: { addresses: [dual, ...node.status.addresses] } }]), [
+    peer,
+    { node: 'b', ip: 'fd00:44::12', podCIDR: 'fd00::/64' },
+  ]);
+});
+
+test('two families: an address and a route of each, and settings without which IPv6 would not be forwarded', () => {
+  const dual: DesiredNode = {
+    bridge: { ...bridge, addresses: [gateway, gateway6] },
+    peers: [peer, { node: 'b', ip: 'fd00:44::12', podCIDR: 'fd00:45:2::/64' }],
+    uplink: 'eth0',
+  };
+  const six = new Map([
+    ['net.ipv6.conf.eth0.accept_ra', '1'],
+    ['net.ipv6.conf.all.forwarding', '0'],
+  ]);
+  const plan = planNode(dual, { links: [], routes: [], settings: six });
+  assert.deepEqual(plan.lines, [
+    'link add pw0 address 0a:58:0a:2d:01:01 mtu 1450 type bridge nf_call_iptables 1 nf_call_ip6tables 1',
+    'link set dev pw0 alias "podwire:node/a"',
+    'address replace 10.45.1.1/24 dev pw0',
+    'address replace fd00:45:1::1/64 dev pw0 nodad',
+    'link set dev pw0 up',
+    'route add 10.45.2.0/24 via 10.44.0.12 proto 78',
+    'route add fd00:45:2::/64 via fd00:44::12 proto 78',
+  ]);
+  // In this order: with forwarding on, accept_ra 1 forgets the default route.
+  assert.deepEqual(
+    [...plan.settings],
+    [
+      ['net.ipv6.conf.eth0.accept_ra', '2'],
+      ['net.ipv6.conf.all.forwarding', '1'],
+    ],
+  );
+  assert.equal(plan.settingsAfter.get('net.ipv6.conf.pw0.accept_ra'), '0');
+
+  // A bridge of one family gets the other, and loses it again; its link-local address is the kernel's.
+  assert.deepEqual(planNode({ ...dual, peers: [peer] }, standing).lines, [
+    'link set dev pw0 type bridge nf_call_ip6tables 1',
+    'address replace fd00:45:1::1/64 dev pw0 nodad',
+  ]);
+  const links = standing.links.map((one) => ({ ...one, addresses: [...one.addresses, gateway6] }));
+  assert.deepEqual(planNode(desired, { ...standing, links }).lines, ['address delete fd00:45:1::1/64 dev pw0']);
+});
+
+test('IPv6 pods are masqueraded as IPv4 ones are', () => {
+  const { chains, hooks } = networkRules({
+    family: ipv6,
+    clusterCIDR: 'fd00:45::/48',
+    podCIDR: 'fd00:45:0:1::/64',
+    nodes: [{ node: 'a', ip: 'fd00:44::11' }],
+  });
+  const rules = chains
+    .get('nat')
+    ?.get('PW-NET-MASQ')
+    ?.rules.map((rule) => rule.replace(/-m comment.*?" /, ''));
+  assert.deepEqual(rules, [
+    '-d fd00:45::/48 -j RETURN',
+    '-d fd00:44::11/128 -j RETURN',
+    '-d ff00::/8 -j RETURN',
+    '-j MASQUERADE --random-fully',
+  ]);
+  assert.match(hooks[0]?.rule ?? '', /^-s fd00:45:0:1::\/64 /);
+});
+
+test('a pod of two families: the link knows its addresses without asking, settings come before the link', () => {
+  const { nodeLines, podLines } = planPodSetUp(
+    {
+      netns: 'pw-0',
+      link: 'pw0',
+      alias: 'x',
+      pod: 'ns/p',
+      addresses: [
+        { ip: '10.45.1.2', prefixLength: 24, gateway: '10.45.1.1' },
+        { ip: 'fd00:45:1::2', prefixLength: 64, gateway: 'fd00:45:1::1' },
+      ],
+      mac: '0a:58:0a:2d:01:02',
+      mtu: 1500,
+      bridge: { name: 'pw0', mac: bridge.mac },
+    },
+    { netns: false, link: false },
+  );
+  assert.deepEqual(
+    nodeLines.map((line) => line.split(' ').slice(0, 2).join(' ')),
+    ['netns add', 'netns exec', 'link add', 'link set', 'link set', 'neigh replace', 'neigh replace'],
+  );
+  assert.match(nodeLines[1] ?? '', /accept_ra=0.*accept_redirects=0.*accept_dad=0/);
+  assert.deepEqual(podLines, [
+    'link set dev lo up',
+    'address replace 10.45.1.2/24 dev eth0',
+    'address replace fd00:45:1::2/64 dev eth0 nodad',
+    'link set dev eth0 up',
+    'neigh replace 10.45.1.1 lladdr 0a:58:0a:2d:01:01 dev eth0 nud permanent',
+    'route replace default via 10.45.1.1',
+    'neigh replace fd00:45:1::1 lladdr 0a:58:0a:2d:01:01 dev eth0 nud permanent',
+    'route replace default via fd00:45:1::1',
+  ]);
 });
 
 test('a node that is as it should be: nothing', () => {
@@ -134,6 +235,9 @@ test('names fit the kernel and differ by attempt', () => {
   assert.equal(netns, `pw-${name.slice(2)}`);
   assert.notEqual(name, podNames({ uid: 'u', attempt: 1 }).link);
   assert.equal(macOf('10.45.1.7'), '0a:58:0a:2d:01:07');
+  // fd000045 ^ 00000000 ^ 00000001 ^ 00000007, by hand.
+  assert.equal(macOf('fd00:45::1:0:7'), '0a:58:fd:00:00:43');
+  assert.notEqual(macOf('fd00:45::2'), macOf('fd00:45:0:1::2'));
 });
 
 test('at start whole pods are adopted, halves undone, strangers left alone', () => {
@@ -154,23 +258,24 @@ test('at start whole pods are adopted, halves undone, strangers left alone', () 
 
 test('addresses go round: one that came back rests until the others were used', () => {
   const pool = createAddressPool('10.45.1.0/29', []);
-  const given = [pool.allocate(), pool.allocate()];
-  assert.deepEqual(given, ['10.45.1.2', '10.45.1.3']);
-  pool.release('10.45.1.2');
-  assert.deepEqual(
-    [pool.allocate(), pool.allocate(), pool.allocate(), pool.allocate()],
-    ['10.45.1.4', '10.45.1.5', '10.45.1.6', '10.45.1.2'],
-  );
-  assert.throws(() => pool.allocate(), NoAddressLeftError);
-  assert.equal(pool.used, 5);
+  const taken = new Set<string>();
+  const take = (): string => {
+    const ip = pool.next(taken);
+    taken.add(ip);
+    return ip;
+  };
+  assert.deepEqual([take(), take()], ['10.45.1.2', '10.45.1.3']);
+  taken.delete('10.45.1.2');
+  assert.deepEqual([take(), take(), take(), take()], ['10.45.1.4', '10.45.1.5', '10.45.1.6', '10.45.1.2']);
+  assert.throws(take, (error) => error instanceof NoAddressLeftError && error.message.endsWith('5 in use'));
 });
 
-test('addresses found in the kernel are not given out again', () => {
-  const pool = createAddressPool('10.45.1.0/29', ['10.45.1.4', '10.99.0.1']);
-  assert.deepEqual(
-    [pool.allocate(), pool.allocate(), pool.allocate(), pool.allocate()],
-    ['10.45.1.5', '10.45.1.6', '10.45.1.2', '10.45.1.3'],
-  );
+test('it goes on behind the addresses found in the kernel', () => {
+  const inUse = ['10.45.1.4', '10.99.0.1'];
+  const pool = createAddressPool('10.45.1.0/29', inUse);
+  const given = Array.from({ length: 5 }, () => pool.next(new Set(inUse)));
+  assert.deepEqual(given, ['10.45.1.5', '10.45.1.6', '10.45.1.2', '10.45.1.3', '10.45.1.5']);
+  assert.equal(createAddressPool('fd00:45:1::/64', ['fd00:45:1::ff']).next(new Set()), 'fd00:45:1::100');
 });
 
 test('a pod is abandoned when no Pod has its UID, a static one counts by its mirror', () => {

@@ -6,7 +6,8 @@ import { createGatherer } from '../kernel/gather.ts';
 import { createIpBatcher } from '../kernel/ip-batcher.ts';
 import { IpBatchError, isExists, isMissing, readLinks, runIpBatch, type BatchFailure } from '../kernel/ip.ts';
 import { listNetns, netnsPids } from '../kernel/netns.ts';
-import type { AddressPool } from './address-pool.ts';
+import { contains } from '../api/addresses.ts';
+import { gatewayOf, type AddressPool } from './address-pool.ts';
 import type { PodIdentity } from './contract.ts';
 import { forgetFlowsOf } from './flows.ts';
 import { bridgeName, macOf, podAlias, podNames, type PodNames } from './names.ts';
@@ -21,14 +22,17 @@ import {
 
 /** What a pod's set-up needs to know of the node. */
 export interface PodGround {
-  readonly pool: AddressPool;
-  readonly gateway: string;
+  /** One a family. */
+  readonly pools: readonly AddressPool[];
   readonly mtu: number;
 }
 
 interface PodRecord extends AdoptedPod {
-  /** Set up by this process, or found broken and mended: no need to do it again. */
-  verified: boolean;
+  /**
+   * `adopted`: found in the kernel; `ready`: set up by this process; `unsettled`: being made, or being taken away, or the kernel
+   * refused to. Whoever has a record has its addresses, so none is given out twice, and none is kept without one.
+   */
+  state: 'adopted' | 'ready' | 'unsettled';
 }
 
 /** Some kernels say so when the bridge or the entry is not there. */
@@ -62,9 +66,11 @@ export class PodLinks {
 
   /** Reads the kernel back. Whole pods are taken over, halves undone. */
   async adopt(): Promise<void> {
+    // A pod that goes or comes while the kernel is read is known before or after.
+    const before = [...this.#records.keys()];
     const [links, namespaces] = await Promise.all([readLinks(this.#exec), listNetns(this.#exec)]);
-    const plan = planAdoption(links, namespaces);
-    for (const pod of plan.pods) this.#records.set(pod.netns, { ...pod, verified: false });
+    const plan = planAdoption(links, namespaces, new Set([...before, ...this.#records.keys(), ...this.#turns.keys()]));
+    for (const pod of plan.pods) this.#records.set(pod.netns, { ...pod, state: 'adopted' });
     if (plan.lines.length === 0) return;
     this.#logger.info('what was cut off is undone', { plan: printChanges(plan.changes) });
     const failures = (await this.#batcher.run(plan.lines)).filter((failure) => !isMissing(failure));
@@ -75,9 +81,17 @@ export class PodLinks {
     return this.#inTurn(podNames(pod).netns, () => this.#setUp(pod, ground));
   }
 
-  tearDown(pod: Pick<PodIdentity, 'uid' | 'attempt'>, release: (ip: string) => void): Promise<void> {
+  tearDown(pod: Pick<PodIdentity, 'uid' | 'attempt'>): Promise<void> {
     const names = podNames(pod);
-    return this.#inTurn(names.netns, () => this.#tearDown(names, release));
+    return this.#inTurn(names.netns, () => this.#tearDown(names));
+  }
+
+  /** Tries again to take away what the kernel refused to. */
+  async settle(): Promise<void> {
+    const left = [...this.#records.values()].filter(
+      ({ state, netns }) => state === 'unsettled' && !this.#turns.has(netns),
+    );
+    await Promise.all(left.map(({ netns, link }) => this.#inTurn(netns, () => this.#tearDown({ netns, link }))));
   }
 
   #inTurn<T>(key: string, work: () => Promise<T>): Promise<T> {
@@ -90,30 +104,36 @@ export class PodLinks {
 
   async #setUp(pod: PodIdentity, ground: PodGround): Promise<PodRecord> {
     const names = podNames(pod);
+    if (this.#records.get(names.netns)?.state === 'unsettled') await this.#tearDown(names);
     const known = this.#records.get(names.netns);
-    if (known?.verified === true) return known;
-    const ip = known?.ips[0] ?? ground.pool.allocate();
-    const record: PodRecord = {
-      ...names,
-      pod: `${pod.namespace}/${pod.name}`,
-      uid: pod.uid,
-      attempt: pod.attempt,
-      ips: [ip],
-      verified: true,
-    };
+    if (known?.state === 'ready') return known;
+    const record = known ?? this.#reserve(pod, names, ground);
     try {
       await this.#carryOut(desiredPod(record, ground), known !== undefined);
     } catch (error) {
       // One that stood before we came is somebody's running pod: it stays, and the caller tries again.
       if (known !== undefined) throw error;
       // Half a pod is worse than none: undo, then tell.
-      await this.#takeAway({ ...names, ips: [ip] }).catch((left: unknown) =>
-        this.#logger.error('undo failed', { ...names, error: left }),
+      await this.#tearDown(names).catch((left: unknown) =>
+        this.#logger.error('undo failed, its addresses are kept until it succeeds', { ...names, error: left }),
       );
-      this.#records.delete(names.netns);
-      ground.pool.release(ip);
       throw error;
     }
+    record.state = 'ready';
+    return record;
+  }
+
+  /** An address of each family, or none at all; nobody else gets them from now on. */
+  #reserve(pod: PodIdentity, names: PodNames, ground: PodGround): PodRecord {
+    const taken = new Set(this.ips);
+    const record: PodRecord = {
+      ...names,
+      pod: `${pod.namespace}/${pod.name}`,
+      uid: pod.uid,
+      attempt: pod.attempt,
+      ips: ground.pools.map((pool) => pool.next(taken)),
+      state: 'unsettled',
+    };
     this.#records.set(names.netns, record);
     return record;
   }
@@ -123,7 +143,11 @@ export class PodLinks {
     const failures = await this.#batcher.run(plan.nodeLines);
     // What is there under our own name is a rest that nobody remembers: away with it, once.
     if (!again && failures.some((failure) => isExists(failure))) {
-      await this.#takeAway({ netns: desired.netns, link: desired.link, ips: [desired.ip] });
+      await this.#takeAway({
+        netns: desired.netns,
+        link: desired.link,
+        ips: desired.addresses.map(({ ip }) => ip),
+      });
       return this.#carryOut(desired, false, true);
     }
     if (failures.length > 0) throw new IpBatchError(`setting up ${desired.pod}`, failures);
@@ -140,10 +164,10 @@ export class PodLinks {
     await forgetFlowsOf(this.#exec, ips).catch((error: unknown) => this.#logger.warn('flows stay', { ips, error }));
   }
 
-  async #tearDown(names: PodNames, release: (ip: string) => void): Promise<void> {
-    const ips = this.#records.get(names.netns)?.ips ?? [];
-    await this.#takeAway({ ...names, ips });
-    for (const ip of ips) release(ip);
+  async #tearDown(names: PodNames): Promise<void> {
+    const record = this.#records.get(names.netns);
+    if (record !== undefined) record.state = 'unsettled';
+    await this.#takeAway({ ...names, ips: record?.ips ?? [] });
     this.#records.delete(names.netns);
   }
 
@@ -152,7 +176,8 @@ export class PodLinks {
     const [links, namespaces] = await Promise.all([readLinks(this.#exec), listNetns(this.#exec)]);
     const there = new Set(links.filter(({ master }) => master === bridgeName).map(({ name }) => name));
     const broken = [...this.#records.values()].filter(
-      ({ link, netns }) => !there.has(link) && namespaces.includes(netns) && !this.#turns.has(netns),
+      ({ link, netns, state }) =>
+        state !== 'unsettled' && !there.has(link) && namespaces.includes(netns) && !this.#turns.has(netns),
     );
     const present = new Set(links.map(({ name }) => name));
     for (const record of broken) {
@@ -175,17 +200,19 @@ export class PodLinks {
   }
 }
 
-function desiredPod(record: AdoptedPod, { pool, gateway, mtu }: PodGround): DesiredPod {
-  const ip = record.ips[0] ?? '';
+function desiredPod(record: AdoptedPod, { pools, mtu }: PodGround): DesiredPod {
+  const [first] = pools;
   return {
     netns: record.netns,
     link: record.link,
     alias: podAlias(record),
     pod: record.pod,
-    ip,
-    mac: macOf(ip),
-    prefixLength: pool.cidr.prefixLength,
+    addresses: record.ips.flatMap((ip) => {
+      const cidr = pools.find((pool) => contains(pool.cidr, ip))?.cidr;
+      return cidr === undefined ? [] : [{ ip, prefixLength: cidr.prefixLength, gateway: gatewayOf(cidr) }];
+    }),
+    mac: macOf(record.ips[0] ?? ''),
     mtu,
-    bridge: { name: bridgeName, ip: gateway, mac: macOf(gateway) },
+    bridge: { name: bridgeName, mac: macOf(first === undefined ? '' : gatewayOf(first.cidr)) },
   };
 }

@@ -41,7 +41,7 @@ async function sync(
   const desired = addressesOfNode(all, nodeName);
   const observed = await readRoutes(exec, ipv4, routeProtocol, 'local');
   if (desired.size === 0 && observed.length === 0) return [];
-  const uplink = uplinkOf(await readLinks(exec), nodeIP)?.name;
+  const uplink = uplinkOf(await readLinks(exec), [nodeIP])?.name;
   if (uplink === undefined) throw new Error(`no link has the node's address ${nodeIP}: neighbours cannot be answered`);
   const plan = planServiceAddresses(desired, observed, uplink);
   const failures = await runIpBatch(

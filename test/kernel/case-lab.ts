@@ -1,4 +1,5 @@
 /** The cluster of the cases in namespaces: two nodes with the pod network of our own code, pods, hosts, in both families. */
+import assert from 'node:assert/strict';
 import { silentLogger } from '../../src/api/logger.ts';
 import type { EndpointSlice, Node, Service } from '../../src/api/types.gen.ts';
 import { createNodeNetwork } from '../../src/network/index.ts';
@@ -11,7 +12,6 @@ import {
   clusterCIDRs,
   clusterNodes,
   familyNames,
-  gatewaysOf,
   nodeNames,
   nodeOf,
   podCIDRsOf,
@@ -113,34 +113,25 @@ export class CaseLab {
     informers.of<Node>('nodes').set(...clusterNodes);
     informers.of<Service>('services').set(...clusterServices);
     informers.of<EndpointSlice>('endpointslices').set(...clusterSlices);
+    await exec.batch([
+      `address add ${addressesOf[name].ipv6}/64 dev eth0 nodad`,
+      `route add default via ${addressesOf.beyond.ipv6}`,
+    ]);
     const network = createNodeNetwork({
       ...this.#common(name),
-      clusterCIDR: clusterCIDRs.ipv4,
-      nodeIP: addressesOf[name].ipv4,
+      clusterCIDRs: Object.values(clusterCIDRs),
+      nodeIPs: Object.values(addressesOf[name]),
       signal: this.#forEver.signal,
       auditIntervalMs: 3_600_000,
     });
     await network.start();
     await eventually('network ready', async () => network.ready);
-    const [other] = nodeNames.filter((one) => one !== name) as [NodeName];
     // Many refusals in one second: the limit of ICMP errors is not what is asked about here.
-    await exec.sh('sysctl -qw net.ipv4.icmp_ratelimit=0 net.ipv6.icmp.ratelimit=0 net.ipv6.conf.all.forwarding=1');
-    await exec.batch([
-      'link set pw0 type bridge nf_call_ip6tables 1',
-      `address add ${gatewaysOf[name].ipv6}/64 dev pw0 nodad`,
-      `address add ${addressesOf[name].ipv6}/64 dev eth0 nodad`,
-      `route add ${podCIDRsOf[other].ipv6} via ${addressesOf[other].ipv6}`,
-      `route add default via ${addressesOf.beyond.ipv6}`,
-    ]);
+    await exec.sh('sysctl -qw net.ipv4.icmp_ratelimit=0 net.ipv6.icmp.ratelimit=0');
     for (const pod of podNames.filter((one) => nodeOf(one) === name)) {
-      const { netns } = await network.setUp({ namespace: 'default', name: pod, uid: `uid-${pod}`, attempt: 0 });
+      const { netns, ips } = await network.setUp({ namespace: 'default', name: pod, uid: `uid-${pod}`, attempt: 0 });
+      assert.deepEqual(ips, Object.values(addressesOf[pod]));
       this.#netnsOf.set(pod, netns);
-      const lines = [
-        `address add ${addressesOf[pod].ipv6}/64 dev eth0 nodad`,
-        `route add default via ${gatewaysOf[name].ipv6}`,
-      ];
-      await exec.run({ argv: ['sysctl', '-qw', 'net.ipv6.conf.all.accept_redirects=0'], netns });
-      await exec.run({ argv: ['ip', '-batch', '-'], stdin: lines.join('\n'), netns });
     }
   }
 

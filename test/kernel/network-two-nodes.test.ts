@@ -4,8 +4,8 @@ import { after, before, test } from 'node:test';
 import { silentLogger } from '../../src/api/logger.ts';
 import type { Node } from '../../src/api/types.gen.ts';
 import { createNodeNetwork, type NodeNetwork, type PodIdentity } from '../../src/network/index.ts';
-import { addresses, clusterCIDR, podCIDRs } from '../cases/ipv4.ts';
-import { clusterNodes } from '../cases/world.ts';
+import { addresses, podCIDRs } from '../cases/ipv4.ts';
+import { addressesOf, clusterCIDRs, clusterNodes, familyNames, gatewaysOf, type Party } from '../cases/world.ts';
 import { eventually, FakeEvents, FakeInformers, makeNodeLab, type NodeLab, type Place } from './node-lab.ts';
 import { askFrom, serveIn, type Server } from './servers.ts';
 
@@ -26,8 +26,8 @@ async function startOn(place: Place, nodeName: 'node-a' | 'node-b', auditInterva
   const network = createNodeNetwork({
     exec: place.exec,
     nodeName,
-    nodeIP: addresses[nodeName],
-    clusterCIDR,
+    nodeIPs: Object.values(addressesOf[nodeName]),
+    clusterCIDRs: Object.values(clusterCIDRs),
     informers,
     events,
     logger: silentLogger,
@@ -38,7 +38,7 @@ async function startOn(place: Place, nodeName: 'node-a' | 'node-b', auditInterva
   await network.start();
   await eventually(`${nodeName} ready`, async () => network.ready);
   // A bridge that was adopted is ready at once; wait for the whole comparison too.
-  await eventually('rules compared', async () => place.exec.commands.slice(before).includes('iptables-save'));
+  await eventually('rules compared', async () => place.exec.commands.slice(before).includes('ip6tables-save'));
   await new Promise((resolve) => setTimeout(resolve, 200));
   return { network, informers, events, stop: () => abort.abort() };
 }
@@ -52,12 +52,13 @@ async function traces({ exec }: Place): Promise<string> {
     await exec.sh('ls /run/netns'),
     await exec.sh('ip neigh show nud permanent'),
     await exec.sh('conntrack -L'),
+    await exec.sh('conntrack -L -f ipv6'),
   ];
   return parts.join('');
 }
 
 const isWrite = (command: string): boolean =>
-  !/^(ls |sysctl -e|iptables-save|iptables-restore --version|ip .*-json)/.test(command);
+  !/^(ls |sysctl -e|ip6?tables-save|ip6?tables-restore --version|ip .*-json)/.test(command);
 
 let lab: NodeLab;
 let a: Running;
@@ -67,6 +68,13 @@ const servers: Server[] = [];
 before(async () => {
   if (noRoot !== false) return;
   lab = await makeNodeLab();
+  for (const [place, name] of [
+    [lab.nodeA, 'node-a'],
+    [lab.nodeB, 'node-b'],
+    [lab.outside, 'outside'],
+  ] as const) {
+    await place.exec.batch([`address add ${addressesOf[name].ipv6}/64 dev eth0 nodad`]);
+  }
   a = await startOn(lab.nodeA, 'node-a');
   b = await startOn(lab.nodeB, 'node-b');
 });
@@ -83,7 +91,8 @@ test('pods get the addresses of their node, the first first', { skip: noRoot }, 
     await a.network.setUp(pod('a2')),
     await b.network.setUp(pod('b1')),
   ];
-  assert.deepEqual([a1.ips, a2.ips, b1.ips], [[addresses.a1], [addresses.a2], [addresses.b1]]);
+  const both = (party: Party): string[] => Object.values(addressesOf[party]);
+  assert.deepEqual([a1.ips, a2.ips, b1.ips], [both('a1'), both('a2'), both('b1')]);
   assert.match(a1.netns, /^\/run\/netns\/pw-[0-9a-f]{8}$/);
   servers.push(
     await serveIn(lab.nodeA, a1.netns, 'a1'),
@@ -97,31 +106,54 @@ test('pods get the addresses of their node, the first first', { skip: noRoot }, 
 test('pods see pods and nodes, and are seen, under their own address', { skip: noRoot }, async () => {
   const { netns } = await a.network.setUp(pod('a1'));
   for (const to of ['a2', 'b1', 'node-b'] as const) {
-    for (const [protocol, port] of [
-      ['tcp', 8080],
-      ['udp', 8053],
-    ] as const) {
-      assert.deepEqual(await askFrom(lab.nodeA, netns, protocol, addresses[to], port), [`${to} ${addresses.a1}`]);
+    for (const family of familyNames) {
+      const [source, target] = [addressesOf.a1[family], addressesOf[to][family]];
+      for (const [protocol, port] of [
+        ['tcp', 8080],
+        ['udp', 8053],
+      ] as const) {
+        assert.deepEqual(await askFrom(lab.nodeA, netns, protocol, target, port), [`${to} ${source}`]);
+      }
+      await lab.nodeA.exec.run({ argv: ['ping', '-c', '1', '-W', '2', target], netns });
     }
-    await lab.nodeA.exec.run({ argv: ['ping', '-c', '1', '-W', '2', addresses[to]], netns });
   }
 });
 
 test('outside the cluster a pod is seen as its node', { skip: noRoot }, async () => {
   const { netns } = await a.network.setUp(pod('a1'));
-  const seen = await askFrom(lab.nodeA, netns, 'tcp', addresses.outside, 8080);
-  assert.deepEqual(seen, [`outside ${addresses['node-a']}`]);
+  for (const family of familyNames) {
+    const seen = await askFrom(lab.nodeA, netns, 'tcp', addressesOf.outside[family], 8080);
+    assert.deepEqual(seen, [`outside ${addressesOf['node-a'][family]}`]);
+  }
 });
 
 test('a node reaches its pods and those of others', { skip: noRoot }, async () => {
-  assert.deepEqual(await askFrom(lab.nodeA, undefined, 'tcp', addresses.a1, 8080), ['a1 10.77.1.1']);
-  assert.deepEqual(await askFrom(lab.nodeA, undefined, 'tcp', addresses.b1, 8080), [`b1 ${addresses['node-a']}`]);
+  for (const family of familyNames) {
+    const ask = (to: Party) => askFrom(lab.nodeA, undefined, 'tcp', addressesOf[to][family], 8080);
+    assert.deepEqual(await ask('a1'), [`a1 ${gatewaysOf['node-a'][family]}`]);
+    assert.deepEqual(await ask('b1'), [`b1 ${addressesOf['node-a'][family]}`]);
+  }
+});
+
+test('no pod is a router for another, and none waits for its IPv6 address', { skip: noRoot }, async () => {
+  const { netns } = await a.network.setUp(pod('a1'));
+  const inside = (argv: [string, ...string[]]) => lab.nodeA.exec.run({ argv, netns }).then(({ stdout }) => stdout);
+  const names = ['accept_ra', 'accept_redirects', 'accept_dad'].map((name) => `net.ipv6.conf.eth0.${name}`);
+  assert.equal(await inside(['sysctl', '-n', ...names]), '0\n0\n0\n');
+  assert.doesNotMatch(await inside(['ip', '-6', 'address', 'show', 'dev', 'eth0']), /tentative/);
+  const { nodeA } = lab;
+  assert.equal(await nodeA.exec.sh('sysctl -n net.ipv6.conf.pw0.accept_ra'), '0\n');
+  assert.equal(
+    await nodeA.exec.sh('sysctl -n net.ipv6.conf.eth0.accept_ra'),
+    '2\n',
+    'a router may still give the node its route',
+  );
 });
 
 test('setting up twice writes nothing', { skip: noRoot }, async () => {
   const before = lab.nodeA.exec.commands.length;
   const again = await a.network.setUp(pod('a1'));
-  assert.deepEqual(again.ips, [addresses.a1]);
+  assert.deepEqual(again.ips, Object.values(addressesOf.a1));
   assert.deepEqual(lab.nodeA.exec.commands.slice(before), []);
 });
 
@@ -131,7 +163,7 @@ test('an agent started again adopts what is there and writes nothing', { skip: n
   a = await startOn(lab.nodeA, 'node-a');
   assert.deepEqual(lab.nodeA.exec.commands.slice(before).filter(isWrite), []);
   const next = await a.network.setUp(pod('a3'));
-  assert.deepEqual(next.ips, ['10.77.1.4'], 'no address twice');
+  assert.deepEqual(next.ips, ['10.77.1.4', 'fd00:77:1::4'], 'no address twice');
   await a.network.tearDown(pod('a3'));
 });
 
@@ -212,15 +244,15 @@ test('tear-down leaves nothing of the pod and may be repeated', { skip: noRoot }
   await a.network.tearDown(pod('a1'));
   await a.network.tearDown(pod('never-there'));
   for (const [place, own] of [
-    [lab.nodeA, /10\.77\.1\.[23]\b/],
-    [lab.nodeB, /10\.77\.2\.2\b/],
+    [lab.nodeA, /10\.77\.1\.[23]\b|fd00:77:1::[23]\b/],
+    [lab.nodeB, /10\.77\.2\.2\b|fd00:77:2::2\b/],
   ] as const) {
     const left = await traces(place);
     assert.doesNotMatch(left, /pw-?[0-9a-f]{8}/);
     assert.doesNotMatch(left, own);
   }
   const next = await a.network.setUp(pod('later'));
-  assert.notDeepEqual(next.ips, [addresses.a1], 'an address rests before it is used again');
+  assert.notEqual(next.ips[0], addresses.a1, 'an address rests before it is used again');
   await a.network.tearDown(pod('later'));
 });
 

@@ -43,8 +43,16 @@ export const agentCommand: CommandModule<object, AgentArguments> = {
     cli.options({
       kubeconfig: { type: 'string', demandOption: true, describe: 'how to reach the API server, as this node' },
       'node-name': { type: 'string', demandOption: true },
-      'node-ip': { type: 'string', demandOption: true, describe: 'the address that other nodes reach it by' },
-      'cluster-cidr': { type: 'string', default: '10.45.0.0/16', describe: 'all pods of all nodes' },
+      'node-ip': {
+        type: 'string',
+        demandOption: true,
+        describe: 'the address that other nodes reach it by; one a family, a comma between',
+      },
+      'cluster-cidr': {
+        type: 'string',
+        default: '10.45.0.0/16',
+        describe: 'all pods of all nodes; one a family, a comma between',
+      },
       'cluster-domain': { type: 'string', default: 'cluster.local' },
       'cluster-dns': { type: 'string', array: true, describe: "the cluster's DNS; pods get the node's without it" },
       port: { type: 'number', default: 10250, describe: "the node's HTTPS API (logs, exec)" },
