@@ -8,7 +8,7 @@ import { nodes } from '../api/resources.ts';
 import { printChanges } from '../kernel/change.ts';
 import { createCommitLoop, everyInterval } from '../kernel/commit-loop.ts';
 import type { Exec } from '../kernel/exec.ts';
-import { ipv4 } from '../kernel/family.ts';
+import { families } from '../kernel/family.ts';
 import { readRoutes, runIpBatch } from '../kernel/ip.ts';
 import { nodePart, peersOf } from './cluster.ts';
 import { routeProtocol } from './names.ts';
@@ -31,7 +31,8 @@ export function startPodRoutes({ exec, informers, signal, ...options }: PodRoute
   const logger = options.logger.with({ part: 'pod-routes' });
   const known = informers.informer(nodes);
   const commit = async (): Promise<void> => {
-    const steps = routeSteps({ peers: peersOf(known.list(), ipv4) }, await readRoutes(exec, ipv4, routeProtocol));
+    const there = await Promise.all(families.map((family) => readRoutes(exec, family, routeProtocol)));
+    const steps = routeSteps({ peers: peersOf(known.list()) }, there.flat());
     const lines = steps.map(({ line }) => line);
     // One node that cannot be reached (another segment) does not hold up the rest.
     const failures = await runIpBatch(exec, lines);
@@ -43,7 +44,7 @@ export function startPodRoutes({ exec, informers, signal, ...options }: PodRoute
   const loop = createCommitLoop({ name: 'routes to pods', commit, logger, signal });
   void known.synced.then(() => {
     const stop = known.onChange(({ type, object, previous }) => {
-      const same = type === 'updated' && previous !== undefined && nodePart(object, ipv4) === nodePart(previous, ipv4);
+      const same = type === 'updated' && previous !== undefined && nodePart(object) === nodePart(previous);
       if (!same) loop.request();
     });
     signal.addEventListener('abort', stop, { once: true });
