@@ -58,6 +58,12 @@ function foldersOf(argv: AgentArguments): Pick<KubeletOptions, 'stateDir' | 'run
   return { stateDir: argv['state-dir'], runDir: argv['run-dir'], logDir: argv['log-dir'] };
 }
 
+/** Of the node and of all pods, in the words of each part. */
+function addressesOf({ 'node-ip': ips, 'cluster-cidr': clusterCIDR }: AgentArguments) {
+  const nodeIPs = ips.split(',');
+  return { nodeIPs, nodeIP: nodeIPs[0] ?? '', clusterCIDR, clusterCIDRs: clusterCIDR.split(',') };
+}
+
 interface Ground {
   readonly exec: Exec;
   readonly logger: Logger;
@@ -67,20 +73,13 @@ interface Ground {
 /** Resolves when everything runs; it goes on until the signal. */
 async function startNode(argv: AgentArguments, { exec, logger, signal }: Ground): Promise<{ close(): Promise<void> }> {
   const nodeName = argv['node-name'];
-  const nodeIPs = argv['node-ip'].split(',');
-  const [nodeIP = ''] = nodeIPs;
-  const clusterCIDR = argv['cluster-cidr'];
+  const addresses = addressesOf(argv);
   const client = createApiClient(readKubeconfigFile(argv.kubeconfig));
   const informers = createInformerFactory(client, { logger, signal });
   const recorder = (component: string) => createEventRecorder(client, { component, host: nodeName, logger });
-  const shared = { exec, nodeName, clusterCIDR, informers, logger, signal };
-  const network = createNodeNetwork({
-    ...shared,
-    nodeIPs,
-    clusterCIDRs: clusterCIDR.split(','),
-    events: recorder('podwire-network'),
-  });
-  startServiceAddresses({ ...shared, nodeIP, events: recorder('podwire-network') });
+  const shared = { exec, nodeName, ...addresses, informers, logger, signal };
+  const network = createNodeNetwork({ ...shared, events: recorder('podwire-network') });
+  startServiceAddresses({ ...shared, events: recorder('podwire-network') });
   const ociRuntime = argv['oci-runtime'] ?? ociRuntimeHere();
   const { runtime, images } = createBuiltinRuntime({
     exec,
@@ -102,7 +101,7 @@ async function startNode(argv: AgentArguments, { exec, logger, signal }: Ground)
     network,
     events: recorder('kubelet'),
     nodeName,
-    nodeIPs,
+    nodeIPs: addresses.nodeIPs,
     ...foldersOf(argv),
     containerLogs: parseLogLimits(argv['container-log-max-size'], argv['container-log-max-files']),
     port: argv.port,
