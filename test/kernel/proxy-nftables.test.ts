@@ -9,6 +9,7 @@ import type { BackEnd } from '../../src/proxy/back-end.ts';
 import { nftablesMode } from '../../src/proxy/nftables/index.ts';
 import type { Endpoint, ServicePort } from '../../src/proxy/model/service-port.ts';
 import { eventually, Place } from './node-lab.ts';
+import { Server } from './servers.ts';
 
 const noRoot = process.getuid?.() === 0 ? false : 'needs root for network namespaces';
 
@@ -55,14 +56,21 @@ function port(name: string, more: Partial<ServicePort> = {}): ServicePort {
   };
 }
 
-/** Transactions that were written through the long-lived nft. */
+/** Transactions that were written through the long-lived nft, and those through one of their own. */
 const transactions: string[] = [];
+const loads: string[] = [];
 const counting: Exec = {
   run: (command) => place.exec.run(command),
   start: async (options) => {
     const child = await place.exec.start(options);
     const { stdin } = child;
     const write = stdin?.write.bind(stdin) as ((text: string) => boolean) | undefined;
+    const end = stdin?.end.bind(stdin) as ((text: string) => typeof stdin) | undefined;
+    if (stdin !== undefined && end !== undefined && options.argv.includes('-f'))
+      stdin.end = (text: unknown) => {
+        loads.push(String(text));
+        return end(String(text)) ?? stdin;
+      };
     if (stdin !== undefined && write !== undefined && options.argv.includes('-i'))
       stdin.write = (text: string) => {
         transactions.push(text.split('\n')[0] ?? '');
@@ -231,6 +239,61 @@ test('flushed, deleted, inserted by somebody else: put right within a second, an
   await new Promise((resolve) => setTimeout(resolve, 300));
   assert.equal(told.length, count, `our own writes are nobody else's: ${told.slice(count).join()}`);
 });
+
+/** Clients that affinity remembers, by set. */
+const remembered = async (): Promise<string[]> =>
+  [...(await listing()).matchAll(/set (affinity\S*) \{[^}]*elements = \{ (\S+) expires/g)].map(
+    ([, set, client]) => `${set} ${client}`,
+  );
+
+/** The same table of an older layout: a hook of another priority cannot be changed, only made anew. */
+async function writeOlder(whole: string): Promise<void> {
+  const older = whole.replace('priority dstnat;', 'priority dstnat + 7;');
+  assert.notEqual(older, whole);
+  const stdin = `add table ip podwire-services\ndelete table ip podwire-services\n${older.replace(/^delete.*/m, '')}`;
+  await place.exec.run({ argv: ['nft', '-f', '-'], stdin });
+}
+
+test(
+  'a table of another layout is replaced in one step: nobody is refused, no client forgets its endpoint',
+  { skip: noRoot },
+  async () => {
+    const addresses = ['10.77.1.2', '10.77.1.3'].map((ip) => `address add ${ip}/32 dev lo`);
+    await place.exec.batch([...addresses, 'route add 10.78.0.0/16 dev lo']);
+    const server = await Server.start(place, undefined, 'somebody', { tcp: [8080], udp: [] });
+    const ports = [port('default/web'), port('default/kept', { clusterIPs: ['10.78.0.3'], affinitySeconds: 3600 })];
+    const table = new Map(ports.map((one) => [one.service, [one]]));
+    try {
+      await start().backEnd.sync({ table, changes: undefined });
+      const whole = loads.at(-1) ?? '';
+      const ask = { protocol: 'tcp', port: 80, timeoutMs: 5000, times: 1, forMs: 5000 } as const;
+      let isOver = false;
+      const asked = server
+        .ask(['10.78.0.1', '10.78.0.3'].map((address) => ({ ...ask, address })))
+        .finally(() => (isOver = true));
+      let carried = 0;
+      let rounds = 0;
+      for (; !isOver; rounds += 1) {
+        await writeOlder(whole);
+        const [before, count] = [await remembered(), loads.length];
+        abort.abort();
+        abort = new AbortController();
+        const changes = printChanges(await start().backEnd.sync({ table, changes: undefined }));
+        assert.match(changes, /^load table ip podwire-services: its maps or chains were others/);
+        assert.equal(loads.length, count + 1, 'one transaction');
+        assert.match(await listing(), /priority dstnat;/);
+        const now = await remembered();
+        for (const one of before) assert.ok(now.includes(one), `${one} is not among ${now.join()}`);
+        carried += before.length;
+      }
+      const answers = (await asked).flat();
+      assert.ok(rounds >= 2 && carried > 0 && answers.length > 100, `${rounds} ${carried} ${answers.length}`);
+      assert.deepEqual(new Set(answers.map((one) => one.split(' ')[0])), new Set(['somebody']));
+    } finally {
+      await server.end();
+    }
+  },
+);
 
 test('killed in the middle, what is there is taken over', { skip: noRoot }, async () => {
   const { load, set } = start();
