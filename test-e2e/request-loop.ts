@@ -37,6 +37,9 @@ const finish = () => { if (asking > 0) return setTimeout(finish, 5);
 process.stdin.on('end', () => { over = true; finish(); }).resume();
 console.log('asking');`;
 
+/** No story goes on for longer. */
+const LONGEST_MS = 1_800_000;
+
 interface Seen {
   readonly requests: number;
   readonly seconds: number;
@@ -71,7 +74,7 @@ export class RequestLoop {
       execa('nsenter', ['-t', String(pid), '-n', process.execPath, '-e', LOOP, host, String(port), '3', '8'], {
         reject: false,
         stdin: 'pipe',
-        timeout: 300_000,
+        timeout: LONGEST_MS,
       }),
     );
     const loop = new RequestLoop(loops);

@@ -1,6 +1,6 @@
 /** Pods leave and join a Service under load: servers that end at once when told to, and not one failed request. */
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { after, before, describe, test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Deployment, Pod, Service } from '../../src/api/types.gen.ts';
 import { eventually, type Lab } from '../lab.ts';
@@ -9,20 +9,23 @@ import { abruptWebDeployment, service, sleeper } from '../workloads.ts';
 
 const ASKERS = { 'asker-1': 'node1', 'asker-2': 'node2' };
 const NAME = 'rolling';
+/** `scripts/test --all` goes on for minutes. */
+const STEPS = process.env['PODWIRE_TEST_ALL'] === '1' ? 100 : 10;
 
 export function rollingStories(lab: Lab): void {
   describe('a Service whose pods come and go, under a request loop', () => {
     let clusterIP = '';
 
     /** Runs `story` while two pods on two nodes ask all the time; fails for the first request that failed. */
-    async function underLoad(story: () => Promise<void>): Promise<void> {
+    async function underLoad(story: () => Promise<void>, t?: TestContext): Promise<void> {
       const loop = await RequestLoop.start(lab, Object.keys(ASKERS), clusterIP);
       await sleep(300);
       try {
         await story();
         await sleep(300);
       } finally {
-        await loop.endWithoutFailure();
+        const requests = await loop.endWithoutFailure();
+        t?.diagnostic(`${requests} requests`);
       }
     }
 
@@ -65,6 +68,20 @@ export function rollingStories(lab: Lab): void {
       for (const { metadata } of await pods()) assert.ok(!old.includes(metadata.uid), `${metadata.name} is an old one`);
       const { status } = await lab.get<Deployment>(['deployment', NAME]);
       assert.equal(status?.updatedReplicas, 4);
+    });
+
+    test(`a rolling update of ${STEPS} steps: not one request fails`, async (t) => {
+      await underLoad(async () => {
+        for (let step = 1; step <= STEPS; step += 1) {
+          await lab.kubectl(['set', 'env', `deployment/${NAME}`, `STEP=${step}`]);
+          await rolledOut();
+        }
+      }, t);
+      const [pod] = await pods();
+      assert.deepEqual(
+        pod?.spec?.containers[0]?.env?.find(({ name }) => name === 'STEP'),
+        { name: 'STEP', value: String(STEPS) },
+      );
     });
 
     test('pods deleted by hand, one after the other: not one request fails', async () => {
