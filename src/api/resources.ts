@@ -12,6 +12,9 @@ import type {
   Endpoints,
   EndpointSlice,
   Event,
+  Ingress,
+  IngressClass,
+  IPAddress,
   Lease,
   Namespace,
   NetworkPolicy,
@@ -23,6 +26,7 @@ import type {
   Secret,
   Service,
   ServiceAccount,
+  ServiceCIDR,
 } from './types.gen.ts';
 
 /** Where objects of one kind live in the API. `T` is only for the type checker. */
@@ -77,6 +81,18 @@ export const networkPolicies: ResourceType<NetworkPolicy> = row(
   'networkpolicies',
   'NetworkPolicy',
 );
+
+const networking = 'networking.k8s.io';
+export const ingresses: ResourceType<Ingress> = row(networking, 'v1', 'ingresses', 'Ingress');
+export const ingressClasses: ResourceType<IngressClass> = row(
+  networking,
+  'v1',
+  'ingressclasses',
+  'IngressClass',
+  false,
+);
+export const ipAddresses: ResourceType<IPAddress> = row(networking, 'v1', 'ipaddresses', 'IPAddress', false);
+export const serviceCIDRs: ResourceType<ServiceCIDR> = row(networking, 'v1', 'servicecidrs', 'ServiceCIDR', false);
 
 const rbac = 'rbac.authorization.k8s.io';
 export const roles: ResourceType<Role> = row(rbac, 'v1', 'roles', 'Role');

@@ -58,6 +58,7 @@ describe('a cluster starts with what every cluster has', () => {
       'create namespaces//kube-public',
       'create namespaces//kube-node-lease',
       'create services/default/kubernetes',
+      'create servicecidrs//kubernetes',
       'create endpoints/default/kubernetes',
       'create endpointslices/default/kubernetes',
     ]);
@@ -99,7 +100,7 @@ describe('a cluster starts with what every cluster has', () => {
   it('at a loopback address there are no endpoints', async () => {
     const { client, writes } = fake();
     await bootstrap({ client, ...options, advertiseAddress: '127.0.0.1' });
-    assert.equal(writes.at(-1), 'create services/default/kubernetes');
+    assert.deepEqual(writes.slice(-2), ['create services/default/kubernetes', 'create servicecidrs//kubernetes']);
   });
 
   it('with IPv6 everything is IPv6', async () => {

@@ -1,9 +1,9 @@
 /**
- * What every cluster has from its first moment, and has again after every start: the four system namespaces, and the
- * Service `kubernetes` with its endpoints, through which pods reach the API server.
+ * What every cluster has from its first moment, and has again after every start: the four system namespaces, the default
+ * ranges of Services, and the Service `kubernetes` with its endpoints, through which pods reach the API server.
  */
-import { familyOf, nthAddress, parseCIDR } from '../api/addresses.ts';
-import { endpoints, endpointSlices, namespaces, services } from '../api/resources.ts';
+import { familyOf, formatCIDR, nthAddress, parseCIDR } from '../api/addresses.ts';
+import { endpoints, endpointSlices, namespaces, serviceCIDRs, services } from '../api/resources.ts';
 import type { Endpoints, EndpointSlice, Service } from '../api/types.gen.ts';
 import { ensure, type BootstrapClient } from './ensure.ts';
 import { validateEndpointIP } from './validation/addresses.ts';
@@ -80,7 +80,20 @@ export async function bootstrap(options: BootstrapOptions): Promise<void> {
     stored.spec = { ...stored.spec, ports: service.spec?.ports ?? [] };
     return true;
   });
+  await ensureDefaultRanges(options);
   await ensureEndpoints(options);
+}
+
+/** The flags' ranges as an object. A second family may come to it; what else differs is somebody's own doing. */
+async function ensureDefaultRanges({ client, serviceCIDR }: BootstrapOptions): Promise<void> {
+  const cidrs = serviceCIDR.split(',').map((cidr) => formatCIDR(parseCIDR(cidr.trim())));
+  const wanted = { apiVersion: 'networking.k8s.io/v1', kind: 'ServiceCIDR', metadata: { name: NAME }, spec: { cidrs } };
+  await ensure(client, serviceCIDRs, wanted, (stored) => {
+    const before = stored.spec?.cidrs ?? [];
+    if (before.length !== 1 || cidrs.length !== 2 || before[0] !== cidrs[0]) return false;
+    stored.spec = { cidrs };
+    return true;
+  });
 }
 
 /** At a loopback address nobody else reaches the server: then there are no endpoints. */

@@ -19,6 +19,8 @@ import { startTaintEvictionController } from './node/taint-eviction-controller.t
 import { startPodGc } from './pod-gc.ts';
 import { startReplicaSetController } from './replicaset/controller.ts';
 import { startRootCaPublisher } from './root-ca-publisher.ts';
+import { startIPAddressesController } from './service-addresses/ip-addresses-controller.ts';
+import { startServiceCIDRsController } from './service-addresses/service-cidrs-controller.ts';
 import { startServiceAccountController } from './service-accounts.ts';
 
 export type { PodRange } from './node/node-ranges.ts';
@@ -58,6 +60,8 @@ export function startControllers(options: ControllersOptions): void {
   startEndpointSliceController(as('endpoint-slice-controller'));
   startEndpointSliceMirroringController(as('endpoint-slice-mirroring-controller'));
   startEndpointsController(as('endpoint-controller'));
+  startServiceCIDRsController(as('service-cidr-controller'));
+  startIPAddressesController(as('ipallocator-repair-controller'));
   if (options.loadBalancerCIDRs.length > 0) startLoadBalancerController(as('service-controller'), options);
   startNamespaceController(as('namespace-controller'));
   startGarbageCollector(as('generic-garbage-collector'));

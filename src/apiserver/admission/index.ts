@@ -5,8 +5,9 @@
  *   delete ──────────────────────────────────► admitDelete
  */
 import type { KubeObject } from '../../api/client.ts';
-import { nodes, pods, type ResourceType } from '../../api/resources.ts';
+import { ingresses, nodes, pods, type ResourceType } from '../../api/resources.ts';
 import type { Admission, AdmissionOfDeletes, StrategyContext } from '../resource.ts';
+import { withDefaultClass } from './default-ingress-class.ts';
 import { noEscalation } from './escalation.ts';
 import { namespaceMustLive, systemNamespacesStay } from './namespace-lifecycle.ts';
 import { nodeRestriction, nodeRestrictionOfDeletes } from './node-restriction.ts';
@@ -33,6 +34,7 @@ const admissions: readonly Admission[] = [
   onNew(pods, withNodeLossTolerations),
   onNew(pods, withPriority),
   onNew(nodes, withNotReadyTaint),
+  onNew(ingresses, withDefaultClass),
   noEscalation,
 ];
 

@@ -256,6 +256,9 @@ describe('the table of all resources', () => {
       'endpoints',
       'endpointslices',
       'events',
+      'ingressclasses',
+      'ingresses',
+      'ipaddresses',
       'leases',
       'namespaces',
       'networkpolicies',
@@ -266,6 +269,7 @@ describe('the table of all resources', () => {
       'roles',
       'secrets',
       'serviceaccounts',
+      'servicecidrs',
       'services',
     ]);
   });

@@ -1,5 +1,5 @@
 /** All resources that the server serves, as one table. */
-import { createClusterIpPool } from '../allocators/cluster-ips.ts';
+import { createClusterAddresses } from '../allocators/cluster-addresses.ts';
 import { createNodePortPool, type PortRange, parsePortRange } from '../allocators/node-ports.ts';
 import type { ResourceRow } from '../resource.ts';
 import { configMapRow } from './config-maps.ts';
@@ -13,6 +13,10 @@ import { leaseRow } from './leases.ts';
 import { namespaceRow } from './namespaces.ts';
 import { networkPolicyRow } from './network-policies.ts';
 import { nodeRow } from './nodes.ts';
+import { ingressClassRow } from './networking/ingress-classes.ts';
+import { ingressRow } from './networking/ingresses.ts';
+import { ipAddressRow } from './networking/ip-addresses.ts';
+import { serviceCIDRRow } from './networking/service-cidrs.ts';
 import { podRow } from './pods.ts';
 import { clusterRoleBindingRow, roleBindingRow } from './rbac/bindings.ts';
 import { clusterRoleRow, roleRow } from './rbac/roles.ts';
@@ -33,7 +37,7 @@ export interface ResourceOptions {
 export function resourceRows({ serviceCIDR, nodePortRange }: ResourceOptions): readonly ResourceRow[] {
   const range = typeof nodePortRange === 'string' ? parsePortRange(nodePortRange) : nodePortRange;
   const pools = {
-    addresses: serviceCIDR.split(',').map((cidr) => createClusterIpPool(cidr.trim())),
+    addresses: createClusterAddresses(serviceCIDR.split(',').map((cidr) => cidr.trim())),
     ports: createNodePortPool(range),
   };
   return [
@@ -43,6 +47,10 @@ export function resourceRows({ serviceCIDR, nodePortRange }: ResourceOptions): r
     asRow(serviceRow(pools)),
     asRow(endpointsRow),
     asRow(endpointSliceRow),
+    asRow(ingressRow),
+    asRow(ingressClassRow),
+    asRow(ipAddressRow),
+    asRow(serviceCIDRRow),
     asRow(configMapRow),
     asRow(secretRow),
     asRow(serviceAccountRow),

@@ -1,20 +1,22 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { KubeObject } from '../../api/client.ts';
 import { isInvalid } from '../../api/errors.ts';
-import type { Service, ServiceSpec } from '../../api/types.gen.ts';
-import { createClusterIpPool } from '../allocators/cluster-ips.ts';
+import { ipAddresses, serviceCIDRs, type ResourceType } from '../../api/resources.ts';
+import type { IPAddress, Service, ServiceCIDR, ServiceSpec } from '../../api/types.gen.ts';
+import { createClusterAddresses } from '../allocators/cluster-addresses.ts';
 import { createNodePortPool } from '../allocators/node-ports.ts';
-import type { ResourceRow } from '../resource.ts';
+import type { ResourceRow, StrategyContext } from '../resource.ts';
 import type { ServicePools } from './service/allocate.ts';
 import { serviceRow } from './services.ts';
-import { contextOf, create, update, type Written } from './testing.ts';
+import { contextOf, create, lookupOf, update, type Written } from './testing.ts';
 
 const first = (): number => 0;
 
 function cluster(...cidrs: readonly string[]): { row: ResourceRow<Service>; pools: ServicePools } {
   const prefixes = cidrs.length === 0 ? ['10.46.0.0/16'] : cidrs;
   const pools = {
-    addresses: prefixes.map((cidr) => createClusterIpPool(cidr, first)),
+    addresses: createClusterAddresses(prefixes, first),
     ports: createNodePortPool({ from: 30_000, to: 32_767 }, first),
   };
   return { row: serviceRow(pools), pools };
@@ -159,13 +161,13 @@ describe('addresses and ports are held for as long as they are used', () => {
         'spec.ports[0].nodePort: Invalid value: 80: provided port is not in the valid range. The range of valid ports is 30000-32767',
       ),
     );
-    assert.equal(pools.addresses[0]?.has('10.46.1.1'), false);
+    assert.equal(pools.addresses.has('10.46.1.1'), false);
   });
 
   it('a write that failed gives everything back', () => {
     const { row, pools } = cluster();
     create(row, service({ type: 'NodePort' })).allocation?.rollback();
-    assert.deepEqual([pools.addresses[0]?.has('10.46.1.1'), pools.ports.has(30_086)], [false, false]);
+    assert.deepEqual([pools.addresses.has('10.46.1.1'), pools.ports.has(30_086)], [false, false]);
   });
 
   it('a dry run takes nothing, and still sees what is taken', () => {
@@ -202,15 +204,64 @@ describe('addresses and ports are held for as long as they are used', () => {
     const { row, pools } = cluster();
     const old = stored(row, { type: 'NodePort' });
     row.strategy.release?.(old);
-    assert.deepEqual([pools.addresses[0]?.has('10.46.1.1'), pools.ports.has(30_086)], [false, false]);
+    assert.deepEqual([pools.addresses.has('10.46.1.1'), pools.ports.has(30_086)], [false, false]);
   });
 
   it('after a start the pools know what the stored Services hold', () => {
     const old = stored(cluster().row, { type: 'NodePort' });
     const { row, pools } = cluster();
     row.strategy.restore?.([old]);
-    assert.deepEqual([pools.addresses[0]?.has('10.46.1.1'), pools.ports.has(30_086)], [true, true]);
+    assert.deepEqual([pools.addresses.has('10.46.1.1'), pools.ports.has(30_086)], [true, true]);
     assert.equal(stored(row).spec?.clusterIP, '10.46.1.2');
+  });
+});
+
+describe('ranges that come and go', () => {
+  const range = (name: string, ready: 'True' | 'False', deletionTimestamp?: string): ServiceCIDR => ({
+    metadata: { name, ...(deletionTimestamp !== undefined && { deletionTimestamp }) },
+    spec: { cidrs: ['192.0.2.0/24'] },
+    status: { conditions: [{ type: 'Ready', status: ready, reason: '', message: '', lastTransitionTime: '' }] },
+  });
+  const knowing = (...objects: readonly (readonly [ResourceType<KubeObject>, KubeObject])[]): StrategyContext =>
+    contextOf({ lookup: lookupOf(...objects) });
+  const outside = refusal(
+    'spec.clusterIPs: Invalid value: ["192.0.2.7"]: failed to allocate IP 192.0.2.7: the provided IP (192.0.2.7) is not in the valid range. The range of valid IPs is 10.46.0.0/16',
+  );
+  const asked = service({ clusterIP: '192.0.2.7' });
+
+  it('a ServiceCIDR gives addresses while it is ready and stays', () => {
+    const { row, pools } = cluster();
+    assert.throws(() => create(row, asked), outside);
+    assert.throws(() => create(row, asked, knowing([serviceCIDRs, range('more', 'False')])), outside);
+    const { object, allocation } = create(row, asked, knowing([serviceCIDRs, range('more', 'True')]));
+    allocation?.commit();
+    assert.equal(object.spec?.clusterIP, '192.0.2.7');
+    // What it gave stays taken after it.
+    const gone = knowing([serviceCIDRs, range('more', 'True', '2026-01-01T00:00:00Z')]);
+    assert.throws(() => create(row, service({ clusterIP: '192.0.2.8' }), gone), /not in the valid range/);
+    assert.equal(pools.addresses.has('192.0.2.7'), true);
+    assert.throws(() => create(row, asked, knowing([serviceCIDRs, range('again', 'True')])), /already allocated/);
+  });
+
+  it('a full range is followed by the next', () => {
+    const { row } = cluster('10.0.0.0/30');
+    const context = knowing([serviceCIDRs, range('more', 'True')]);
+    const addresses = Array.from({ length: 3 }, () => create(row, service(), context).object.spec?.clusterIP);
+    assert.deepEqual(addresses, ['10.0.0.1', '10.0.0.2', '192.0.2.17']);
+  });
+
+  it('an address that an IPAddress of somebody else holds is not given; one that repeats a Service holds nothing', () => {
+    const { row } = cluster();
+    const held = (name: string, labels: Record<string, string> = {}): IPAddress => ({
+      metadata: { name, labels },
+      spec: { parentRef: { group: 'gateway.networking.k8s.io', resource: 'gateways', namespace: 'shop', name: 'in' } },
+    });
+    const context = knowing(
+      [ipAddresses, held('10.46.1.1')],
+      [ipAddresses, held('10.46.1.2', { 'ipaddress.kubernetes.io/managed-by': 'ipallocator.k8s.io' })],
+    );
+    assert.throws(() => create(row, service({ clusterIP: '10.46.1.1' }), context), /already allocated/);
+    assert.equal(create(row, service(), context).object.spec?.clusterIP, '10.46.1.2');
   });
 });
 
@@ -235,7 +286,7 @@ describe('a Service that changes its type', () => {
       each.externalName = 'example.com';
     });
     assert.deepEqual([spec?.clusterIP, spec?.clusterIPs, spec?.ipFamilies], [undefined, undefined, undefined]);
-    assert.deepEqual([pools.addresses[0]?.has('10.46.1.1'), pools.ports.has(30_086)], [false, false]);
+    assert.deepEqual([pools.addresses.has('10.46.1.1'), pools.ports.has(30_086)], [false, false]);
   });
 
   it('from ExternalName to ClusterIP gets an address', () => {
@@ -326,6 +377,6 @@ describe('a Service that changes otherwise', () => {
     assert.deepEqual(dual.spec?.clusterIPs, ['10.46.1.1', 'fd00:46::101']);
     const single = changed(row, dual, (each) => (each.ipFamilyPolicy = 'SingleStack'));
     assert.deepEqual(single.spec?.clusterIPs, ['10.46.1.1']);
-    assert.equal(pools.addresses[1]?.has('fd00:46::101'), false);
+    assert.equal(pools.addresses.has('fd00:46::101'), false);
   });
 });

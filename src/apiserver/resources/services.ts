@@ -11,7 +11,7 @@ import { validateServiceStatus } from './service/validate-status.ts';
 import { validateService, validateServiceUpdate } from './service/validate.ts';
 
 function strategy(pools: ServicePools): Strategy<Service> {
-  const families = pools.addresses.map((pool) => (pool.family === 6 ? 'IPv6' : 'IPv4'));
+  const families = pools.addresses.families.map((family) => (family === 6 ? 'IPv6' : 'IPv4'));
   return {
     setDefaults: setServiceDefaults,
     prepareForCreate: (service) => {
@@ -32,7 +32,7 @@ function strategy(pools: ServicePools): Strategy<Service> {
     validate: (service) => validateService(service, families),
     validateUpdate: (service, old, { subresource }) =>
       subresource === 'status' ? validateServiceStatus(service, old) : validateServiceUpdate(service, old),
-    allocate: (service, old, { dryRun }) => allocateService(service, old, pools, dryRun),
+    allocate: (service, old, context) => allocateService(service, old, pools, context),
     release: (service) => {
       releaseService(service, pools);
     },

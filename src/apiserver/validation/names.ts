@@ -5,6 +5,8 @@
 
 const DNS_LABEL = '[a-z0-9]([-a-z0-9]*[a-z0-9])?';
 const DNS_SUBDOMAIN = `${DNS_LABEL}(\\.${DNS_LABEL})*`;
+const WILDCARD = `\\*\\.${DNS_SUBDOMAIN}`;
+const PATH_CHARACTERS = "[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+";
 const QUALIFIED = '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]';
 const LABEL_VALUE = '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?';
 const CONFIG_KEY = '[-._a-zA-Z0-9]+';
@@ -14,6 +16,8 @@ const HEADER = '[-A-Za-z0-9]+';
 const whole = (pattern: string): RegExp => new RegExp(`^(?:${pattern})$`);
 const dnsLabelPattern = whole(DNS_LABEL);
 const subdomainPattern = whole(DNS_SUBDOMAIN);
+const wildcardPattern = whole(WILDCARD);
+const pathCharacters = whole(PATH_CHARACTERS);
 const qualifiedPattern = whole(QUALIFIED);
 const labelValuePattern = whole(LABEL_VALUE);
 const configKeyPattern = whole(CONFIG_KEY);
@@ -50,6 +54,20 @@ export function dnsSubdomain(value: string): string[] {
   const rule =
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character";
   return [...errors, mustMatch(rule, DNS_SUBDOMAIN, 'example.com')];
+}
+
+/** A host of an Ingress that begins with `*.`. */
+export function wildcardSubdomain(value: string): string[] {
+  const errors = longerThan(value, 253, 'characters');
+  if (wildcardPattern.test(value)) return errors;
+  const rule =
+    "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character";
+  return [...errors, mustMatch(rule, WILDCARD, '*.example.com')];
+}
+
+/** What may follow the domain in `example.com/controller`. */
+export function httpPath(value: string): string[] {
+  return pathCharacters.test(value) ? [] : [mustMatch('Invalid path', PATH_CHARACTERS)];
 }
 
 /** A label's or annotation's key: optional DNS prefix, slash, name. */

@@ -78,6 +78,7 @@ const controllerRules = [
   rule('create', 'apps', 'controllerrevisions replicasets'),
   rule('create', 'batch', 'jobs'),
   rule('create', 'discovery.k8s.io', 'endpointslices'),
+  rule('create', 'networking.k8s.io', 'ipaddresses'),
   rule('create', 'core', 'endpoints/restricted pods/eviction'),
   rule('escalate', 'rbac.authorization.k8s.io', 'clusterroles'),
 ];

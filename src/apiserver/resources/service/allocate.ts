@@ -8,14 +8,13 @@
  *                                        └────► rollback: give new − old
  */
 import type { Service } from '../../../api/types.gen.ts';
-import { familyOf } from '../../../api/addresses.ts';
+import { familyOf, type Family } from '../../../api/addresses.ts';
 import { services } from '../../../api/resources.ts';
-import type { ClusterIpPool } from '../../allocators/cluster-ips.ts';
+import type { ClusterAddresses } from '../../allocators/cluster-addresses.ts';
 import type { NodePortPool } from '../../allocators/node-ports.ts';
-import type { Allocation } from '../../resource.ts';
+import type { Allocation, Lookup, StrategyContext } from '../../resource.ts';
 import { invalid } from '../../validation/field-error.ts';
 import { internalError, invalidObject } from '../../validation/refusal.ts';
-import { familyName } from './families.ts';
 import {
   holdsNodePorts,
   isHeadless,
@@ -25,10 +24,11 @@ import {
   specOf,
   wantsNodePorts,
 } from './kinds.ts';
+import { isReserved, openRanges } from './ranges.ts';
 
-/** The pools of one cluster: addresses by family (the first is the default), ports. */
+/** The pools of one cluster. */
 export interface ServicePools {
-  readonly addresses: readonly ClusterIpPool[];
+  readonly addresses: ClusterAddresses;
   readonly ports: NodePortPool;
 }
 
@@ -41,11 +41,9 @@ interface Attempt {
   readonly service: Service;
   readonly pools: ServicePools;
   readonly dryRun: boolean;
+  readonly lookup: Lookup;
   readonly taken: Claim[];
 }
-
-const poolOf = (pools: ServicePools, family: string): ClusterIpPool | undefined =>
-  pools.addresses.find((pool) => (pool.family === 6 ? 'IPv6' : 'IPv4') === family);
 
 const addressesOf = (service: Service | undefined): readonly string[] =>
   service === undefined || !needsClusterIP(service) || isHeadless(service)
@@ -63,20 +61,28 @@ function refuse({ service }: Attempt, field: string, value: unknown, detail: str
   throw invalidObject(services, service.metadata.name ?? '', [invalid(field, value, detail)]);
 }
 
-function takeAddress(attempt: Attempt, pool: ClusterIpPool, address: string): string {
-  const { service, dryRun, taken } = attempt;
+/** Why this address cannot be had. */
+function refusalOf({ pools: { addresses }, dryRun, lookup }: Attempt, address: string): string | undefined {
+  if (isReserved(lookup, address)) return 'provided IP is already allocated';
+  return dryRun ? addresses.outOfRange(address) : addresses.take(address);
+}
+
+function takeAddress(attempt: Attempt, family: Family, address: string): string {
+  const { service, pools, dryRun, lookup, taken } = attempt;
+  const { addresses } = pools;
   const field = 'spec.clusterIPs';
   if (address !== '') {
-    const refusal = dryRun ? pool.outOfRange(address) : pool.take(address);
+    const refusal = refusalOf(attempt, address);
     const detail = `failed to allocate IP ${address}: ${refusal}`;
     if (refusal !== undefined) refuse(attempt, field, service.spec?.clusterIPs ?? [], detail);
   }
-  const chosen = address || (dryRun ? pool.example : pool.takeAny());
+  const any = (): string | undefined => addresses.takeAny(family, (each) => isReserved(lookup, each));
+  const chosen = address || (dryRun ? addresses.example(family) : any());
   if (chosen === undefined) {
     const name = JSON.stringify(service.metadata.name);
     throw internalError(`failed to allocate a serviceIP for Service ${name}: range is full`);
   }
-  if (!dryRun) taken.push({ give: () => pool.give(chosen) });
+  if (!dryRun) taken.push({ give: () => addresses.give(chosen) });
   return chosen;
 }
 
@@ -86,10 +92,12 @@ function takeAddresses(attempt: Attempt, old: Service | undefined): void {
   const spec = specOf(service);
   const held = addressesOf(old);
   const wanted = spec.clusterIPs ?? [];
+  pools.addresses.follow(openRanges(attempt.lookup));
   spec.clusterIPs = (spec.ipFamilies ?? []).map((family, i) => {
     const address = wanted[i] ?? '';
-    const pool = poolOf(pools, family);
-    return pool === undefined || held.includes(address) ? address : takeAddress(attempt, pool, address);
+    const number = family === 'IPv6' ? 6 : 4;
+    const known = pools.addresses.families.includes(number);
+    return known && !held.includes(address) ? takeAddress(attempt, number, address) : address;
   });
   if (spec.clusterIPs[0] !== undefined) spec.clusterIP = spec.clusterIPs[0];
 }
@@ -159,7 +167,7 @@ function giveBack(old: Service, service: Service, pools: ServicePools): void {
   const addresses = addressesOf(service);
   const ports = nodePortsOf(service);
   for (const address of addressesOf(old)) {
-    if (!addresses.includes(address)) poolOf(pools, familyName(address))?.give(address);
+    if (!addresses.includes(address)) pools.addresses.give(address);
   }
   for (const port of nodePortsOf(old)) if (!ports.includes(port)) pools.ports.give(port);
 }
@@ -169,15 +177,15 @@ export function allocateService(
   service: Service,
   old: Service | undefined,
   pools: ServicePools,
-  dryRun: boolean,
+  { dryRun, lookup }: Pick<StrategyContext, 'dryRun' | 'lookup'>,
 ): Allocation {
   const taken: Claim[] = [];
   const rollback = (): void => {
     for (const claim of taken.splice(0)) claim.give();
   };
   try {
-    takeAddresses({ service, pools, dryRun, taken }, old);
-    takePorts({ service, pools, dryRun, taken }, old);
+    takeAddresses({ service, pools, dryRun, lookup, taken }, old);
+    takePorts({ service, pools, dryRun, lookup, taken }, old);
   } catch (error) {
     rollback();
     throw error;
@@ -192,15 +200,15 @@ export function allocateService(
 
 /** Gives back all that a deleted Service held. */
 export function releaseService(service: Service, pools: ServicePools): void {
-  for (const address of addressesOf(service)) poolOf(pools, familyName(address))?.give(address);
+  for (const address of addressesOf(service)) pools.addresses.give(address);
   for (const port of nodePortsOf(service)) pools.ports.give(port);
 }
 
 /** Fills the pools anew from the Services that are stored: at start, before the first write. */
 export function rebuildPools(pools: ServicePools, stored: readonly Service[]): void {
-  for (const pool of [...pools.addresses, pools.ports]) pool.clear();
+  for (const pool of [pools.addresses, pools.ports]) pool.clear();
   for (const service of stored) {
-    for (const address of addressesOf(service)) poolOf(pools, familyName(address))?.take(address);
+    for (const address of addressesOf(service)) pools.addresses.hold(address);
     for (const port of nodePortsOf(service)) pools.ports.take(port);
   }
 }

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { LoadBalancerIngress, Service, ServiceSpec } from '../../../api/types.gen.ts';
-import { createClusterIpPool } from '../../allocators/cluster-ips.ts';
+import { createClusterAddresses } from '../../allocators/cluster-addresses.ts';
 import { createNodePortPool } from '../../allocators/node-ports.ts';
 import { serviceRow } from '../services.ts';
 import { cells, contextOf, create, NOW, update } from '../testing.ts';
 
 const row = serviceRow({
-  addresses: [createClusterIpPool('10.46.0.0/16')],
+  addresses: createClusterAddresses(['10.46.0.0/16']),
   ports: createNodePortPool({ from: 30_000, to: 32_767 }),
 });
 
