@@ -30,17 +30,19 @@ export function orphanOf(
   return addresses.find((address) => within(own, address) && !within(others, address));
 }
 
-const ready: Condition = {
+/** Without its time, which is set when the status changes. */
+type Told = Omit<Condition, 'lastTransitionTime'> & Partial<Pick<Condition, 'lastTransitionTime'>>;
+
+const ready: Told = {
   type: 'Ready',
   status: 'True',
   reason: '',
   message: 'Kubernetes Service CIDR is ready',
-  lastTransitionTime: '',
 };
 
-function terminating(address: string): Condition {
+function terminating(address: string): Told {
   const message = `There are still IPAddresses referencing the ServiceCIDR (${address}), please remove them or create a new ServiceCIDR`;
-  return { type: 'Ready', status: 'False', reason: 'Terminating', message, lastTransitionTime: '' };
+  return { type: 'Ready', status: 'False', reason: 'Terminating', message };
 }
 
 /** Starts the controller; it ends with the context's signal. */
@@ -49,14 +51,12 @@ export function startServiceCIDRsController(context: ControllerContext): void {
   const known = informers.informer(serviceCIDRs);
   const addresses = informers.informer(ipAddresses);
 
-  async function tell(each: ServiceCIDR, { lastTransitionTime: _, ...condition }: Condition): Promise<void> {
-    const old = findCondition(each.status?.conditions, condition.type);
+  async function tell(each: ServiceCIDR, condition: Told): Promise<void> {
+    const all: readonly Told[] = each.status?.conditions ?? [];
+    const old = findCondition(all, condition.type);
     if (old?.status === condition.status && old.message === condition.message) return;
-    const conditions = setCondition<Partial<Condition> & Omit<Condition, 'lastTransitionTime'>>(
-      each.status?.conditions,
-      condition,
-      now(),
-    ) as Condition[];
+    // Each has its time now.
+    const conditions = setCondition(all, condition, now()) as Condition[];
     await unlessGone(
       client.update(serviceCIDRs, withKind(serviceCIDRs, { ...each, status: { conditions } }), 'status'),
     );

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { appendFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { request } from 'node:https';
 import { tmpdir } from 'node:os';
@@ -73,6 +73,11 @@ before(async () => {
     labels: {},
   });
   await runtime.startContainer(id);
+  await mkdir(join(folder, 'machine/apt'), { recursive: true });
+  await writeFile(join(folder, 'machine/apt/a <b>.log'), 'said\n');
+  await writeFile(join(folder, 'secret'), 'no\n');
+  await symlink('../secret', join(folder, 'machine/out'));
+  await symlink('apt', join(folder, 'machine/in'));
   const tls = { cert: serving.certPem, key: serving.keyPem, clientCA: ca };
   const server = await startKubeletServer({
     port: 0,
@@ -80,6 +85,7 @@ before(async () => {
     tls,
     runtime,
     pods: () => [pod],
+    machineLogs: join(folder, 'machine'),
     logger: silentLogger,
     signal: ending.signal,
   });
@@ -185,6 +191,27 @@ const refused: [string, string, number][] = [
 
 for (const [what, path, code] of refused) {
   test(`refused: ${what}`, async () => assert.equal((await get(path)).code, code));
+}
+
+const machineLogs: [string, string, number, string][] = [
+  [
+    'a folder',
+    '/logs/',
+    200,
+    '<pre>\n<a href="./apt/">apt/</a>\n<a href="./in">in</a>\n<a href="./out">out</a>\n</pre>\n',
+  ],
+  ['a folder in it', '/logs/apt/', 200, '<pre>\n<a href="./a%20%3Cb%3E.log">a &#60;b&#62;.log</a>\n</pre>\n'],
+  ['a file', '/logs/apt/a%20%3Cb%3E.log', 200, 'said\n'],
+  ['a link that stays inside', '/logs/in/', 200, '<pre>\n<a href="./a%20%3Cb%3E.log">a &#60;b&#62;.log</a>\n</pre>\n'],
+  ['a folder without its slash', '/logs/apt', 301, ''],
+  ['a link that leads out', '/logs/out', 404, '404 page not found'],
+  ['a way that leads out', '/logs/..%2Fsecret', 404, '404 page not found'],
+  ['what is not there', '/logs/none', 404, '404 page not found'],
+  ['a NUL', '/logs/a%00b', 404, '404 page not found'],
+];
+
+for (const [what, path, code, text] of machineLogs) {
+  test(`logs of the machine: ${what}`, async () => assert.deepEqual(await get(path), { code, text }));
 }
 
 interface Exec {

@@ -1,4 +1,4 @@
-/** The node's HTTPS API: logs, exec, attach, port-forward, pods, health. */
+/** The node's HTTPS API: logs of containers and of the machine, exec, attach, port-forward, pods, health. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { Duplex } from 'node:stream';
@@ -11,6 +11,7 @@ import { HttpError } from './errors.ts';
 import { createExecHandler, type ExecHandler } from './exec.ts';
 import { createContainerFinder, type ContainerPath } from './find-container.ts';
 import { serveLogs, type LogsOptions } from './logs.ts';
+import { serveNodeLogs } from './node-logs.ts';
 import { createPortForwardHandler, type PortForwardHandler } from './port-forward.ts';
 
 export interface KubeletServerOptions {
@@ -21,6 +22,8 @@ export interface KubeletServerOptions {
   readonly runtime: RuntimeService;
   /** Pods of this node, as the API has them. */
   readonly pods: () => readonly Pod[];
+  /** What `/logs/` shows: /var/log when left out. */
+  readonly machineLogs?: string;
   readonly logger: Logger;
   readonly signal: AbortSignal;
 }
@@ -113,13 +116,14 @@ class KubeletServer {
   }
 
   async #route(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { route, path, query } = targetOf(request);
+    const { route, parts, path, query } = targetOf(request);
     if (request.method !== 'GET') throw new HttpError(405, 'method not allowed');
     if (route === 'healthz') return sendText(response, 200, 'ok');
     if (route === 'pods') {
       const list = { kind: 'PodList', apiVersion: 'v1', metadata: {}, items: this.#options.pods() };
       return sendText(response, 200, JSON.stringify(list), 'application/json');
     }
+    if (route === 'logs') return serveNodeLogs(this.#options.machineLogs ?? '/var/log', parts, response);
     if (route === 'containerLogs' && path !== undefined) return serveLogs(this.#logs, path, query, response);
     if ((route === 'exec' || route === 'attach') && path !== undefined)
       throw new HttpError(400, `${route} needs a WebSocket (Upgrade: websocket)`);
