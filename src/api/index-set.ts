@@ -2,11 +2,40 @@
 
 export type IndexFunction<T> = (object: T) => readonly string[];
 
+/** Most values are one object's: that one needs no Map of its own, which is larger than most objects. */
+class Single<T> {
+  readonly key: string;
+  readonly object: T;
+
+  constructor(key: string, object: T) {
+    this.key = key;
+    this.object = object;
+  }
+}
+
+type Found<T> = Single<T> | Map<string, T>;
+
+function added<T>(found: Found<T> | undefined, key: string, object: T): Found<T> {
+  if (found instanceof Map) return found.set(key, object);
+  if (found === undefined || found.key === key) return new Single(key, object);
+  return new Map([
+    [found.key, found.object],
+    [key, object],
+  ]);
+}
+
+/** Undefined when nothing is left. */
+function removed<T>(found: Found<T> | undefined, key: string): Found<T> | undefined {
+  if (!(found instanceof Map)) return found?.key === key ? undefined : found;
+  found.delete(key);
+  return found.size === 0 ? undefined : found;
+}
+
 /** Keeps, for each index function, which objects gave which value. */
 export class IndexSet<T> {
   readonly #functions: Readonly<Record<string, IndexFunction<T>>>;
-  /** index → value → key → object */
-  readonly #entries = new Map<string, Map<string, Map<string, T>>>();
+  /** index → value → object, or key → object where there are several */
+  readonly #entries = new Map<string, Map<string, Found<T>>>();
 
   constructor(functions: Readonly<Record<string, IndexFunction<T>>>) {
     this.#functions = functions;
@@ -18,20 +47,13 @@ export class IndexSet<T> {
     for (const [index, valuesOf] of Object.entries(this.#functions)) {
       const byValue = this.#entries.get(index);
       if (byValue === undefined) continue;
-      if (previous !== undefined) {
-        for (const value of valuesOf(previous)) {
-          const keys = byValue.get(value);
-          keys?.delete(key);
-          if (keys?.size === 0) byValue.delete(value);
-        }
+      for (const value of previous === undefined ? [] : valuesOf(previous)) {
+        const left = removed(byValue.get(value), key);
+        if (left === undefined) byValue.delete(value);
+        else byValue.set(value, left);
       }
-      if (next !== undefined) {
-        for (const value of valuesOf(next)) {
-          const keys = byValue.get(value);
-          if (keys === undefined) byValue.set(value, new Map([[key, next]]));
-          else keys.set(key, next);
-        }
-      }
+      for (const value of next === undefined ? [] : valuesOf(next))
+        byValue.set(value, added(byValue.get(value), key, next as T));
     }
   }
 
@@ -39,6 +61,8 @@ export class IndexSet<T> {
   get(index: string, value: string): readonly T[] {
     const byValue = this.#entries.get(index);
     if (byValue === undefined) throw new Error(`there is no index named ${index}`);
-    return [...(byValue.get(value)?.values() ?? [])];
+    const found = byValue.get(value);
+    if (found === undefined) return [];
+    return found instanceof Map ? [...found.values()] : [found.object];
   }
 }
