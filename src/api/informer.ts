@@ -45,5 +45,7 @@ export interface InformerOptions<T> {
   readonly labelSelector?: string;
   /** What of each object is kept, so that a large cluster fits into a small memory; `metadata` must stay. All of it when left out. */
   readonly keep?: (object: T) => T;
+  /** Objects of a LIST that come at once: few for a small memory, at the price of more requests. All of them at first when left out. */
+  readonly pageSize?: number;
   readonly indexes?: Readonly<Record<string, (object: T) => readonly string[]>>;
 }

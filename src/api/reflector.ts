@@ -18,9 +18,11 @@ export interface ReflectorOptions<T extends KubeObject> {
   /** Called when the watch stands, and when it broke off. */
   readonly onHeard?: (isHeard: boolean) => void;
   readonly keep?: ((object: T) => T) | undefined;
+  /** Objects of a page; the first LIST comes whole without. */
+  readonly pageSize?: number | undefined;
 }
 
-const pageSize = 5000;
+const usualPageSize = 5000;
 const firstBackoffMs = 100;
 const maxBackoffMs = 10_000;
 
@@ -51,18 +53,19 @@ function withoutManagedFields<T extends KubeObject>(object: T): T {
 
 /** What the server has in memory, in one reply: it may be a moment old, and the watch that follows makes up for that. */
 const fromMemory: ListOptions = { resourceVersion: '0' };
-/** As it is now, page by page. */
-const fromStore: ListOptions = { limit: pageSize };
 
-/** All objects, and the version they are a snapshot of. */
-async function listAll<T extends KubeObject>(options: ReflectorOptions<T>, how: ListOptions): Promise<Snapshot<T>> {
-  const { client, type, selection } = options;
+/** All objects, reduced page by page, and the version they are a snapshot of. */
+async function listAll<T extends KubeObject>(
+  { client, type, selection, pageSize: limit = usualPageSize }: ReflectorOptions<T>,
+  reduce: (object: T) => T,
+  how: ListOptions,
+): Promise<Snapshot<T>> {
   let page = await client.list(type, { ...selection, ...how });
-  const items = page.items;
+  const items = page.items.map(reduce);
   const version = page.metadata.resourceVersion ?? '';
   while (page.metadata.continue !== undefined && page.metadata.continue !== '') {
-    page = await client.list(type, { ...selection, limit: pageSize, continue: page.metadata.continue });
-    for (const item of page.items) items.push(item);
+    page = await client.list(type, { ...selection, limit, continue: page.metadata.continue });
+    for (const item of page.items) items.push(reduce(item));
   }
   return { items, version };
 }
@@ -81,11 +84,12 @@ export async function reflect<T extends KubeObject>(options: ReflectorOptions<T>
 
   const list = async (): Promise<string> => {
     // Once something is known, an older state must not come back; and what memory refused is asked for in pages.
-    const how = listed ? fromStore : fromMemory;
+    const { pageSize } = options;
+    const how = listed || pageSize !== undefined ? { limit: pageSize ?? usualPageSize } : fromMemory;
     listed = true;
-    const all = await listAll(options, how);
+    const all = await listAll(options, reduce, how);
     if (!signal.aborted) {
-      mirror.replaceAll(all.items.map(reduce));
+      mirror.replaceAll(all.items);
       options.onSynced();
     }
     return all.version;

@@ -61,7 +61,7 @@ export function createInformerFactory(client: ApiClient, { logger, signal }: Inf
   };
 
   const start = <T extends KubeObject>(type: ResourceType<T>, options: InformerOptions<T>): Shared<T> => {
-    const { namespace, labelSelector, fieldSelector } = options;
+    const { namespace, labelSelector, fieldSelector, keep, pageSize } = options;
     const { promise, resolve } = Promise.withResolvers<void>();
     const mirror = new Mirror<T>(logger.with({ resource: type.resource }));
     const shared: Shared<T> = { mirror, synced: promise, hasSynced: false, isHeard: false, views: new Map() };
@@ -77,7 +77,7 @@ export function createInformerFactory(client: ApiClient, { logger, signal }: Inf
     const onHeard = (isHeard: boolean): void => {
       shared.isHeard = isHeard;
     };
-    void reflect({ client, type, selection, mirror, logger, signal, onSynced, onHeard, keep: options.keep });
+    void reflect({ client, type, selection, mirror, logger, signal, onSynced, onHeard, keep, pageSize });
     return shared;
   };
 

@@ -52,6 +52,7 @@ export class FakeCluster implements ApiClient {
   async *watch<T extends KubeObject>(type: ResourceType<T>, options: WatchOptions): AsyncIterable<WatchEvent<T>> {
     const version = Number(options.resourceVersion ?? 0);
     const selects = selectorOf(options);
+    options.onOpen?.();
     for await (const event of this.#stored.watch(type, version, options.signal, () => this.lagMs)) {
       if (selects(event.object)) yield event as WatchEvent<T>;
     }
