@@ -1,6 +1,7 @@
 /** Cluster DNS as a process of its own: needs to list and watch Services, EndpointSlices, namespaces and pods. */
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { parseCIDR } from '../api/addresses.ts';
 import { createApiClient } from '../api/http-client.ts';
 import type { ClientConfig } from '../api/kubeconfig.ts';
 import { createLogger } from '../api/logger.ts';
@@ -43,6 +44,10 @@ export async function runDns(argv: DnsArguments): Promise<void> {
     healthPort: argv['health-port'],
     ttl: argv.ttl,
     autopath: argv.autopath,
+    reverseCIDRs: parsed('--reverse-cidr', () =>
+      argv['reverse-cidr'].flatMap((text) => text.split(',')).map(parseCIDR),
+    ),
+    snapshot: argv.snapshot,
     servers,
     stubDomains,
     logger,

@@ -1,21 +1,27 @@
 /** From a query to an answer: the cluster's own zone, its addresses, the search list, and everybody else's names. */
+import type { DnsMetrics } from './metrics/dns-metrics.ts';
 import type { Forwarder } from './upstream/forwarder.ts';
 import { readAddressRecords } from './wire/read-records.ts';
 import { readResponse } from './wire/read-response.ts';
 import { classIN, rcodes, types, type Answer, type DnsName, type Query, type ResourceRecord } from './wire/types.ts';
 import { writeQuestion } from './wire/write-query.ts';
+import { serviceNamedBy } from './zone/lookup.ts';
 import type { Alias, Zone } from './zone/zone.ts';
 
 export interface ResolverOptions {
   readonly zone: Zone;
   readonly forwarder: Forwarder;
+  readonly metrics: Pick<DnsMetrics, 'searched'>;
   /** The namespace of the pod with this address, whose search list is known then; undefined for anybody else. */
   readonly namespaceOf: (ip: string) => string | undefined;
 }
 
-/** `local`: from the objects as they are now. `forAll`: whoever asks the same hears the same until they change. */
+/**
+ * `local`: from the objects as they are now. `forAll`: whoever asks the same hears the same until they change, or only `service`
+ * (`namespace/name`) when it is there.
+ */
 export type Resolution =
-  | { readonly kind: 'local'; readonly answer: Answer; readonly forAll: boolean }
+  | { readonly kind: 'local'; readonly answer: Answer; readonly forAll: boolean; readonly service?: string | undefined }
   | { readonly kind: 'later'; readonly answer: Promise<Answer | Buffer> };
 
 export interface Resolver {
@@ -24,7 +30,12 @@ export interface Resolver {
 
 const empty = { answers: [], authority: [], additional: [] } as const;
 const failure = (rcode: number): Answer => ({ rcode, authoritative: false, ...empty });
-const local = (answer: Answer, forAll = true): Resolution => ({ kind: 'local', answer, forAll });
+const local = (answer: Answer, forAll = true, service?: string): Resolution => ({
+  kind: 'local',
+  answer,
+  forAll,
+  service,
+});
 const isAddressType = (type: number): boolean => type === types.A || type === types.AAAA;
 
 class ClusterResolver implements Resolver {
@@ -49,7 +60,8 @@ class ClusterResolver implements Resolver {
   #resolveOwn(query: Query, relative: string, client: string): Resolution {
     const found = this.#options.zone.answer(query.question, relative);
     if ('target' in found) return { kind: 'later', answer: this.#chase(query, found) };
-    if (found.rcode !== rcodes.NXDOMAIN || !isAddressType(query.question.type)) return local(found);
+    const service = serviceNamedBy(relative);
+    if (found.rcode === rcodes.NOERROR || !isAddressType(query.question.type)) return local(found, true, service);
     const name = this.#searchedFor(relative, client);
     return name === undefined
       ? local(found, false)
@@ -83,6 +95,7 @@ class ClusterResolver implements Resolver {
   /**
    * `example.org.NAMESPACE.svc.ZONE` is what a pod's resolver asks first for `example.org` (ndots:5). It would come again three
    * times: the whole list is walked here, and the answer says by a CNAME which name it is about. A name without a dot is not asked of others.
+   * While the cluster is not known well enough, others are asked all the same: there are resolvers (musl) that end their list at a failure.
    */
   async #walkSearchList(query: Query, name: DnsName, negative: Answer): Promise<Answer> {
     const { zone } = this.#options.zone;
@@ -91,6 +104,7 @@ class ClusterResolver implements Resolver {
       const records = await this.#addressesOf(query, target).catch(() => undefined);
       if (records === undefined) continue;
       if (records.length === 0) return { ...negative, rcode: rcodes.NOERROR };
+      this.#options.metrics.searched();
       const data = { type: types.CNAME, target } as const;
       const alias = { name: query.question.name, ttl: records[0]?.ttl ?? 0, data };
       return { rcode: rcodes.NOERROR, authoritative: false, ...empty, answers: [alias, ...records] };

@@ -5,7 +5,8 @@ import { Resolver as NodeResolver } from 'node:dns/promises';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { after, before, beforeEach, test } from 'node:test';
-import { createDnsMetrics } from './metrics.ts';
+import { createDnsMetrics } from './metrics/dns-metrics.ts';
+import { ChangeStamps } from './change-stamps.ts';
 import { createResolver } from './resolver.ts';
 import { startDnsServer, type DnsServer } from './server.ts';
 import { objects, slices } from './testing/cluster.ts';
@@ -13,26 +14,32 @@ import { startUpstream, type FakeUpstream } from './testing/upstream.ts';
 import { createForwarder } from './upstream/forwarder.ts';
 import { createZone } from './zone/zone.ts';
 
-let generation = 1;
 let upstream: FakeUpstream;
 let stub: FakeUpstream;
 let server: DnsServer;
 let asker: NodeResolver;
 let namespaceOf: (ip: string) => string | undefined = () => undefined;
-const metrics = createDnsMetrics('cluster.local', () => 0);
+const metrics = createDnsMetrics();
+const stamps = new ChangeStamps();
 const many = Array.from({ length: 60 }, (_, index) => `192.0.2.${index}`);
 
 before(async () => {
   upstream = await startUpstream({ 'example.org': ['192.0.2.1'], 'many.example': many, 'example.org.shop': [] });
   stub = await startUpstream({ 'db.corp': ['192.0.2.9'] });
-  const zone = createZone({ zone: 'cluster.local', objects, ttl: 5, isCurrent: () => true, serial: () => generation });
+  const zone = createZone({ zone: 'cluster.local', objects, ttl: 5, isCurrent: () => true, serial: () => 7 });
   const forwarder = createForwarder({
     // The first one is dead: nobody listens there.
     servers: [{ address: '127.0.0.1', port: 9 }, upstream.server],
     stubDomains: new Map([['corp', [stub.server]]]),
+    metrics,
   });
-  const resolver = createResolver({ zone, forwarder, namespaceOf: (ip) => namespaceOf(ip) });
-  server = await startDnsServer({ host: '127.0.0.1', port: 0, resolver, metrics, generation: () => generation });
+  const resolver = createResolver({ zone, forwarder, metrics, namespaceOf: (ip) => namespaceOf(ip) });
+  const freshness = {
+    epoch: () => 1,
+    slotOf: (service: string | undefined) => stamps.slotOf(service),
+    stamp: (slot: number) => stamps.stamp(slot),
+  };
+  server = await startDnsServer({ host: '127.0.0.1', port: 0, resolver, metrics, freshness });
   asker = new NodeResolver({ timeout: 5000, tries: 1 });
   asker.setServers([`127.0.0.1:${server.port}`]);
 });
@@ -78,10 +85,10 @@ test('a change is seen by the next question', async () => {
   const [slice] = slices.filter(({ metadata }) => metadata.name === 'db-1');
   assert.ok(slice?.endpoints);
   const removed = slice.endpoints.shift();
-  generation += 1;
+  stamps.touch('shop/db');
   assert.deepEqual(await asker.resolve4('db.shop.svc.cluster.local'), ['10.45.2.4']);
   if (removed !== undefined) slice.endpoints.unshift(removed);
-  generation += 1;
+  stamps.touch('shop/db');
 });
 
 test('names of others: the next server when one is dead, kept afterwards, no such name, cut answers by TCP', async () => {
@@ -174,6 +181,13 @@ test('a stream carries several questions, also in pieces', async () => {
 
 test('metrics count by transport and code', () => {
   const text = metrics.text();
-  assert.match(text, /coredns_dns_responses_total\{[^}]*proto="udp",rcode="NXDOMAIN"\} [1-9]/);
-  assert.match(text, /coredns_forward_request_duration_seconds_count [1-9]/);
+  assert.match(text, /coredns_dns_requests_total\{[^}]*proto="udp",family="1",type="A"\} [1-9]/);
+  assert.match(text, /coredns_dns_responses_total\{[^}]*rcode="NXDOMAIN",plugin="kubernetes"\} [1-9]/);
+  assert.match(text, /coredns_dns_request_duration_seconds_bucket\{[^}]*le="0.00025"\} [1-9]/);
+  assert.match(
+    text,
+    /coredns_proxy_request_duration_seconds_count\{proxy_name="forward",to="127.0.0.1:\d+",rcode="NOERROR"\} [1-9]/,
+  );
+  assert.match(text, /coredns_cache_hits_total\{[^}]*type="success"\} [1-9]/);
+  assert.match(text, /coredns_autopath_success_total\{[^}]*\} [1-9]/);
 });

@@ -15,6 +15,8 @@ export interface DnsObjectsOptions {
   readonly clusterIP: string;
   /** `cluster.local` */
   readonly domain: string;
+  /** Ranges of pods and Services. */
+  readonly reverseCIDRs: readonly string[];
 }
 
 export interface AddonObject {
@@ -63,11 +65,24 @@ const service = ({ clusterIP }: DnsObjectsOptions): Service => ({
   },
 });
 
-const container = ({ image, domain }: DnsObjectsOptions) => ({
+/** What was known outlives the container, so that one that starts again needs no API server. */
+const snapshotFolder = '/var/lib/podwire-dns';
+
+const container = ({ image, domain, reverseCIDRs }: DnsObjectsOptions) => ({
   name: 'dns',
   image,
   imagePullPolicy: 'Never',
-  args: ['dns', `--cluster-domain=${domain}`, `--port=${port}`, `--health-port=${healthPort}`],
+  args: [
+    'dns',
+    `--cluster-domain=${domain}`,
+    `--port=${port}`,
+    `--health-port=${healthPort}`,
+    `--reverse-cidr=${reverseCIDRs.join(',')}`,
+    `--snapshot=${snapshotFolder}/cluster`,
+  ],
+  // What an answer leaves behind is small and short-lived: half the memory of V8's own setting, at the same speed.
+  env: [{ name: 'NODE_OPTIONS', value: '--max-semi-space-size=4' }],
+  volumeMounts: [{ name: 'snapshot', mountPath: snapshotFolder }],
   ports: [
     { name: 'dns', containerPort: port, protocol: 'UDP' },
     { name: 'dns-tcp', containerPort: port, protocol: 'TCP' },
@@ -104,6 +119,7 @@ const deployment = (options: DnsObjectsOptions): Deployment => ({
           { key: 'node-role.kubernetes.io/control-plane', operator: 'Exists', effect: 'NoSchedule' },
         ],
         containers: [container(options)],
+        volumes: [{ name: 'snapshot', emptyDir: {} }],
       },
     },
   },

@@ -45,7 +45,9 @@ export async function installDns(
   signal: AbortSignal,
 ): Promise<void> {
   const image = await ensureImage(exec, program);
-  await applyObjects(client, dnsObjects({ image, clusterIP: dnsAddress(config), domain: clusterDomain }), signal);
+  const reverseCIDRs = [config.podCIDR, config.serviceCIDR];
+  const objects = dnsObjects({ image, clusterIP: dnsAddress(config), domain: clusterDomain, reverseCIDRs });
+  await applyObjects(client, objects, signal);
 }
 
 /** Resolves when a replica is ready. Rejects with a LabError that says where to look, or when the signal fires. */

@@ -11,6 +11,8 @@ export interface DnsArguments {
   readonly 'resolv-conf': string;
   readonly ttl: number;
   readonly autopath: boolean;
+  readonly 'reverse-cidr': readonly string[];
+  readonly snapshot: string | undefined;
 }
 
 export const dnsCommand: CommandModule<object, DnsArguments> = {
@@ -40,6 +42,18 @@ export const dnsCommand: CommandModule<object, DnsArguments> = {
       },
       'resolv-conf': { type: 'string', default: '/etc/resolv.conf' },
       ttl: { type: 'number', default: 5, describe: 'seconds that an answer about the cluster may be kept' },
+      'reverse-cidr': {
+        type: 'string',
+        array: true,
+        default: [] as string[],
+        describe: "addresses of the cluster's pods and Services: nobody else is asked about them",
+      },
+      snapshot: {
+        type: 'string',
+        requiresArg: true,
+        describe:
+          'a file to keep what is known of the cluster in, so that it is answered after a restart without API server',
+      },
       autopath: {
         type: 'boolean',
         default: true,

@@ -1,5 +1,6 @@
 /** Questions that others answer: which servers, one after the other, what was heard before, and the same question only once at a time. */
-import type { DnsName, Query } from '../wire/types.ts';
+import type { ForwardMetrics } from '../metrics/dns-metrics.ts';
+import { rcodes, type DnsName, type Query } from '../wire/types.ts';
 import { writeQuery } from '../wire/write-query.ts';
 import { createAnswerCache } from './answer-cache.ts';
 import { exchange, type UpstreamServer } from './exchange.ts';
@@ -9,6 +10,7 @@ export interface ForwarderOptions {
   readonly servers: readonly UpstreamServer[];
   /** Domains that other servers answer, the longest that fits first. */
   readonly stubDomains: ReadonlyMap<DnsName, readonly UpstreamServer[]>;
+  readonly metrics: ForwardMetrics;
   /** For tests. */
   readonly exchange?: typeof exchange;
 }
@@ -16,7 +18,6 @@ export interface ForwarderOptions {
 export interface Forwarder {
   /** The answer as bytes, with the query's ID and its own spelling; undefined when nobody is asked about that name. Rejects when none of the servers answered. */
   forward(query: Query): Promise<Buffer | undefined>;
-  readonly cached: number;
 }
 
 /** In place: its ID, and the question letter by letter as it came (some askers check that). */
@@ -26,6 +27,10 @@ function asAsked(message: Buffer, { id, rawQuestion }: Query): Buffer {
   return message;
 }
 
+const rcodeOf = (message: Buffer): number => (message[3] ?? 0) & 0xf;
+const textOf = ({ address, port }: UpstreamServer): string =>
+  address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+
 const capacity = 10_000;
 /** Questions under way at once; above that they fail at once. */
 const maxWaiting = 2_000;
@@ -34,6 +39,8 @@ const shunMs = 10_000;
 
 export function createForwarder(options: ForwarderOptions): Forwarder {
   const cache = createAnswerCache(capacity);
+  const { metrics } = options;
+  metrics.entries(() => cache.size);
   const waiting = new Map<string, Promise<Buffer>>();
   const failedAt = new Map<UpstreamServer, number>();
   const ask = options.exchange ?? exchange;
@@ -48,9 +55,11 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
   const askAll = async (servers: readonly UpstreamServer[], message: Buffer): Promise<Buffer> => {
     let failure: unknown;
     for (const server of servers) {
+      const started = performance.now();
       try {
         const answer = await ask(server, message);
         failedAt.delete(server);
+        metrics.exchanged(textOf(server), rcodeOf(answer), (performance.now() - started) / 1000);
         return answer;
       } catch (error) {
         failedAt.set(server, Date.now());
@@ -60,19 +69,23 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
     throw failure;
   };
   return {
-    get cached() {
-      return cache.size;
-    },
     forward: async (query) => {
       const { name, type, class: ofClass } = query.question;
       const servers = serversFor(name);
       if (servers.length === 0) return undefined;
       const key = `${name} ${type} ${ofClass} ${query.edns === undefined ? '' : Number(query.edns.dnssecOk)}`;
       const kept = cache.get(key, query.id);
-      if (kept !== undefined) return asAsked(kept, query);
+      if (kept !== undefined) {
+        metrics.cached(rcodeOf(kept) === rcodes.NOERROR ? 'success' : 'denial');
+        return asAsked(kept, query);
+      }
+      metrics.cached('miss');
       let answer = waiting.get(key);
       if (answer === undefined) {
-        if (waiting.size >= maxWaiting) throw new Error('too many questions are under way');
+        if (waiting.size >= maxWaiting) {
+          metrics.rejected();
+          throw new Error('too many questions are under way');
+        }
         answer = askAll(servers, writeQuery(query)).finally(() => waiting.delete(key));
         waiting.set(key, answer);
       }

@@ -122,14 +122,14 @@ class Writer {
     this.at += bytes;
   }
 
-  /** Our own OPT record: nothing but the size we take. */
-  opt(rcode: number): void {
+  /** Our own OPT record: the size we take, and the asker's DO bit (RFC 3225 3). */
+  opt(rcode: number, dnssecOk: boolean): void {
     this.uint8(0);
     this.uint16(types.OPT);
     this.uint16(maxPayload);
     this.uint8(rcode >> 4);
     this.uint8(0);
-    this.uint16(0);
+    this.uint16(dnssecOk ? 0x8000 : 0);
     this.uint16(0);
   }
 }
@@ -176,7 +176,7 @@ export function writeResponse(query: Query, answer: Answer, limit: number): Buff
     }
     return count;
   });
-  if (query.edns !== undefined) writer.opt(answer.rcode);
+  if (query.edns !== undefined) writer.opt(answer.rcode, query.edns.dnssecOk);
   scratch.writeUInt16BE(query.id, 0);
   scratch.writeUInt16BE(flagsOf(query, answer, truncated), 2);
   scratch.writeUInt16BE(1, 4);

@@ -8,8 +8,14 @@ import { endpointsOf, portsOf, type NamedEndpoint, type NamedPort } from './endp
 /** Version of the specification, told at `dns-version.ZONE`. */
 const specVersion = '1.1.0';
 
-/** The records of a name, of every type; empty for one that is there only because others are below it. Undefined: there is no such name. */
-export type Records = readonly RecordData[] | undefined;
+/**
+ * The records of a name, of every type; empty for one that is there only because others are below it. Undefined: no object gives it
+ * that name now; `never`: none ever can, whatever the cluster holds.
+ */
+export type Records = readonly RecordData[] | undefined | 'never';
+
+/** `_port._protocol.SERVICE.NAMESPACE` */
+const maxLabelsOfService = 4;
 
 const addressRecord = (ip: string): RecordData => ({
   type: familyOf(ip) === 6 ? types.AAAA : types.A,
@@ -88,16 +94,26 @@ function recordsBelow(labels: readonly string[], facts: ServiceFacts): Records {
 /** `10-45-1-2.NAMESPACE.pod`: the address that the name says, as long as the namespace is there. */
 function podRecords(labels: readonly string[], objects: ClusterObjects): Records {
   if (labels.length === 0) return [];
-  if (!objects.hasNamespace(labels.at(-1) ?? '')) return undefined;
-  if (labels.length === 1) return [];
   const [first = ''] = labels;
-  const address =
-    labels.length === 2 ? (parseIP(first.replaceAll('-', '.')) ?? parseIP(first.replaceAll('-', ':'))) : undefined;
-  return address === undefined ? undefined : [addressRecord(formatIP(address))];
+  const address = parseIP(first.replaceAll('-', '.')) ?? parseIP(first.replaceAll('-', ':'));
+  if (labels.length > 2 || (labels.length === 2 && address === undefined)) return 'never';
+  if (!objects.hasNamespace(labels.at(-1) ?? '')) return undefined;
+  return labels.length === 1 || address === undefined ? [] : [addressRecord(formatIP(address))];
+}
+
+const canBeOfService = (labels: readonly string[]): boolean =>
+  labels.length < maxLabelsOfService ||
+  (labels.length === maxLabelsOfService && labels.slice(0, 2).every((label) => label.startsWith('_')));
+
+/** `namespace/name` of the Service that a name is of, or would be. */
+export function serviceNamedBy(relative: string): string | undefined {
+  const labels = relative.split('.');
+  return labels.length > 2 && labels.at(-1) === 'svc' ? `${labels.at(-2)}/${labels.at(-3)}` : undefined;
 }
 
 function serviceRecords(labels: readonly string[], objects: ClusterObjects, zone: DnsName): Records {
   if (labels.length === 0) return [];
+  if (!canBeOfService(labels)) return 'never';
   const namespace = labels.at(-1) ?? '';
   if (!objects.hasNamespace(namespace)) return undefined;
   if (labels.length === 1) return [];
@@ -121,11 +137,11 @@ export function lookUp(relative: string, objects: ClusterObjects, zone: DnsName)
     case 'pod':
       return podRecords(rest, objects);
     case 'dns-version':
-      return rest.length === 0 ? [{ type: types.TXT, text: specVersion }] : undefined;
+      return rest.length === 0 ? [{ type: types.TXT, text: specVersion }] : 'never';
     case 'dns':
-      return rest.length === 0 || (rest.length === 1 && rest[0] === 'ns') ? [] : undefined;
+      return rest.length === 0 || (rest.length === 1 && rest[0] === 'ns') ? [] : 'never';
     default:
-      return undefined;
+      return 'never';
   }
 }
 

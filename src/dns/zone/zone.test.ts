@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { parseCIDR } from '../../api/addresses.ts';
 import { answerText, objects } from '../testing/cluster.ts';
 import { classIN, rcodes, types } from '../wire/types.ts';
 import { createZone } from './zone.ts';
@@ -103,4 +104,36 @@ test('while the cluster is not known well enough, a name that is not known is a 
   };
   assert.equal(ask('nobody.shop.svc'), rcodes.SERVFAIL);
   assert.equal(ask('web.shop.svc'), rcodes.NOERROR);
+  // What no object could give a name is known not to be there at all times.
+  assert.equal(ask('example.org'), rcodes.NXDOMAIN);
+  assert.equal(ask('www.example.org.shop.svc'), rcodes.NXDOMAIN);
+  assert.equal(ask('web.nowhere.pod'), rcodes.NXDOMAIN);
+  assert.equal(ask('10-0-0-1.nowhere.pod'), rcodes.SERVFAIL);
+});
+
+test("addresses of the cluster's own ranges are nobody else's to tell of", () => {
+  const reverseCIDRs = ['10.46.0.0/16', '10.45.128.0/17', 'fd00:46::/108'].map(parseCIDR);
+  for (const isCurrent of [true, false]) {
+    const own = createZone({
+      zone: 'cluster.local',
+      objects,
+      ttl: 5,
+      reverseCIDRs,
+      isCurrent: () => isCurrent,
+      serial: () => 7,
+    });
+    const ask = (name: string): string => {
+      const answer = own.answerAddress({ name, type: types.PTR, class: classIN });
+      return answer === undefined
+        ? 'others'
+        : `${answerText(answer).split('\n')[0]} ${answer.authority[0]?.name ?? ''}`;
+    };
+    assert.equal(ask('9.0.46.10.in-addr.arpa'), 'NOERROR ');
+    assert.equal(ask('8.0.46.10.in-addr.arpa'), isCurrent ? 'NXDOMAIN 46.10.in-addr.arpa' : 'SERVFAIL ');
+    assert.equal(ask('8.0.200.10.in-addr.arpa'), 'others');
+    assert.equal(ask('8.200.45.10.in-addr.arpa'), isCurrent ? 'NXDOMAIN 45.10.in-addr.arpa' : 'SERVFAIL ');
+    assert.equal(ask('8.100.45.10.in-addr.arpa'), 'others');
+    const six = `8${'.0'.repeat(23)}.6.4.0.0.0.0.d.f.ip6.arpa`;
+    assert.equal(ask(six), isCurrent ? `NXDOMAIN ${'0.'.repeat(19)}6.4.0.0.0.0.d.f.ip6.arpa` : 'SERVFAIL ');
+  }
 });

@@ -1,14 +1,17 @@
 /** Answers for the names that this cluster is the authority of. Pure. */
+import { contains, type Cidr } from '../../api/addresses.ts';
 import type { Question } from '../wire/types.ts';
 import { rcodes, types, type Answer, type DnsName, type RecordData, type ResourceRecord } from '../wire/types.ts';
 import type { ClusterObjects } from './cluster-objects.ts';
 import { lookUp, lookUpAddress, type Records } from './lookup.ts';
-import { addressOfReverseName } from './reverse-name.ts';
+import { addressOfReverseName, reverseZoneOf } from './reverse-name.ts';
 
 export interface ZoneOptions {
   /** `cluster.local` */
   readonly zone: DnsName;
   readonly objects: ClusterObjects;
+  /** Ranges of this cluster's pods and Services: nobody else is asked about an address of them. */
+  readonly reverseCIDRs?: readonly Cidr[];
   /** Seconds that an answer may be kept. */
   readonly ttl: number;
   /** Whether what is not known is known not to be there: false while the API server cannot be reached. */
@@ -59,6 +62,7 @@ class ObjectZone implements Zone {
     const { name, type } = question;
     if (relative === '' && (type === types.SOA || type === types.ANY)) return { ...noError, answers: [this.#soa()] };
     const records = this.#find(relative);
+    if (records === 'never') return this.#negative(rcodes.NXDOMAIN);
     if (records === undefined) return this.#noSuchName();
     const alias = records.find((one) => one.type === types.CNAME);
     if (alias?.type === types.CNAME && type !== types.CNAME)
@@ -71,10 +75,20 @@ class ObjectZone implements Zone {
 
   answerAddress({ name, type }: Question): Answer | undefined {
     const ip = addressOfReverseName(name);
-    const names = ip === undefined ? [] : lookUpAddress(ip, this.#options.objects, this.zone);
-    if (names.length === 0) return undefined;
+    if (ip === undefined) return undefined;
+    const names = lookUpAddress(ip, this.#options.objects, this.zone);
+    if (names.length === 0) {
+      const range = this.#options.reverseCIDRs?.find((one) => contains(one, ip));
+      return range && this.#noSuchName(reverseZoneOf(range));
+    }
     if (type !== types.PTR && type !== types.ANY) return this.#negative(rcodes.NOERROR);
     return { ...noError, answers: names.map((target) => this.#record(name, { type: types.PTR, target })) };
+  }
+
+  #recordsOf(name: DnsName): readonly RecordData[] {
+    const relative = this.relative(name);
+    const records = relative === undefined ? undefined : this.#find(relative);
+    return records === undefined || records === 'never' ? [] : records;
   }
 
   #find(relative: string): Records {
@@ -85,30 +99,28 @@ class ObjectZone implements Zone {
     return { name, ttl: this.#options.ttl, data };
   }
 
-  #soa(): ResourceRecord {
+  #soa(zone = this.zone): ResourceRecord {
     const [serial, minimum] = [this.#options.serial(), this.#options.ttl];
     const [primary, mailbox] = [`ns.dns.${this.zone}`, `hostmaster.${this.zone}`];
-    return this.#record(this.zone, { type: types.SOA, primary, mailbox, serial, minimum });
+    return this.#record(zone, { type: types.SOA, primary, mailbox, serial, minimum });
   }
 
-  #negative(rcode: number): Answer {
-    return { ...noError, rcode, authority: [this.#soa()] };
+  #negative(rcode: number, zone?: DnsName): Answer {
+    return { ...noError, rcode, authority: [this.#soa(zone)] };
   }
 
   /** Never a "there is none" from ignorance: a resolver that hears that gives up, one that hears of a failure tries again. */
-  #noSuchName(): Answer {
-    return this.#options.isCurrent() ? this.#negative(rcodes.NXDOMAIN) : { ...noError, rcode: rcodes.SERVFAIL };
+  #noSuchName(zone?: DnsName): Answer {
+    return this.#options.isCurrent() ? this.#negative(rcodes.NXDOMAIN, zone) : { ...noError, rcode: rcodes.SERVFAIL };
   }
 
   #additional(records: readonly RecordData[]): ResourceRecord[] {
     const targets = new Set(records.flatMap((one) => (one.type === types.SRV ? [one.target] : [])));
-    return [...targets]
-      .slice(0, maxAdditional)
-      .flatMap((target) =>
-        (this.#find(this.relative(target) ?? '.') ?? [])
-          .filter(({ type }) => type === types.A || type === types.AAAA)
-          .map((data) => this.#record(target, data)),
-      );
+    return [...targets].slice(0, maxAdditional).flatMap((target) =>
+      this.#recordsOf(target)
+        .filter(({ type }) => type === types.A || type === types.AAAA)
+        .map((data) => this.#record(target, data)),
+    );
   }
 }
 
