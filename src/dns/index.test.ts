@@ -34,7 +34,7 @@ async function dnsOver(
   t: TestContext,
   client: ApiClient,
   snapshot: string,
-): Promise<{ resolver: Resolver; isReady(): Promise<boolean>; end(): Promise<void> }> {
+): Promise<{ resolver: Resolver; isReady: () => Promise<boolean>; end: () => Promise<void> }> {
   const stop = new AbortController();
   const [port, healthPort] = [await freePort(), await freePort()];
   const dns = await startDns({

@@ -91,10 +91,14 @@ export function serviceOfSlice({ metadata }: EndpointSlice): string {
 
 /** What objects are looked up by; the same for those of the API and those of a file. */
 export const serviceIndexes = {
-  ip: ({ spec }: Service) => (spec?.clusterIPs ?? [spec?.clusterIP ?? '']).map(canonical),
+  ip: ({ spec }: Service): readonly string[] => (spec?.clusterIPs ?? [spec?.clusterIP ?? '']).map(canonical),
 };
 export const sliceIndexes = {
-  service: (slice: EndpointSlice) => [serviceOfSlice(slice)],
-  ip: ({ endpoints }: EndpointSlice) => [...new Set((endpoints ?? []).map((one) => canonical(one.addresses[0] ?? '')))],
+  service: (slice: EndpointSlice): readonly string[] => [serviceOfSlice(slice)],
+  ip: ({ endpoints }: EndpointSlice): readonly string[] => [
+    ...new Set((endpoints ?? []).map((one) => canonical(one.addresses[0] ?? ''))),
+  ],
 };
-export const podIndexes = { ip: ({ status }: Pod) => (status?.podIPs ?? []).map(({ ip }) => canonical(ip)) };
+export const podIndexes = {
+  ip: ({ status }: Pod): readonly string[] => (status?.podIPs ?? []).map(({ ip }) => canonical(ip)),
+};

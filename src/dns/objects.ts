@@ -88,8 +88,8 @@ class InformedObjects implements DnsObjects {
     ofNamespaces.onChange(({ type }) => {
       if (type !== 'updated') this.#allChanged();
     });
-    const all = [ofServices.synced, slices.synced, ofNamespaces.synced, ofPods?.synced];
-    this.synced = Promise.all(all).then(() => {
+    const all = [ofServices, slices, ofNamespaces, ...(ofPods === undefined ? [] : [ofPods])];
+    this.synced = Promise.all(all.map(({ synced }) => synced)).then(() => {
       this.#source = live;
       this.#allChanged();
     });

@@ -28,7 +28,8 @@ function* linesOf({ services, endpointslices, namespaces, pods }: ObjectLists): 
 }
 
 async function writeLines(file: FileHandle, lists: ObjectLists): Promise<void> {
-  const objects = Object.values(lists).reduce((sum, { length }) => sum + length, 0);
+  const { services, endpointslices, namespaces, pods } = lists;
+  const objects = services.length + endpointslices.length + namespaces.length + pods.length;
   const header: Header = { version: 1, objects };
   let piece = [JSON.stringify(header)];
   for (const line of linesOf(lists)) {
