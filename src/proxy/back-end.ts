@@ -3,8 +3,11 @@ import type { Logger } from '../api/logger.ts';
 import type { Change } from '../kernel/change.ts';
 import type { Exec } from '../kernel/exec.ts';
 import type { Family } from '../kernel/family.ts';
+import type { OnTouched } from '../kernel/touch-watch.ts';
 import type { ServiceChange } from './model/table-keeper.ts';
 import type { Table } from './model/service-port.ts';
+
+export type { OnTouched } from '../kernel/touch-watch.ts';
 
 export const proxyModes = ['iptables', 'nftables', 'userspace'] as const;
 export type ProxyMode = (typeof proxyModes)[number];
@@ -49,9 +52,6 @@ export interface Wanted {
 
 /** How many rules there are in each table of iptables: all of this proxy, and those in the chains that the last sync was about. */
 export type RuleCounts = Readonly<Record<string, { readonly total: number; readonly last: number }>>;
-
-/** Never rejects; what it returns is waited for. */
-export type OnTouched = () => unknown;
 
 /**
  * Never called twice at a time. At its first `sync` it reads what the kernel has and takes over what is right, as it is: nothing is

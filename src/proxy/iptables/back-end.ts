@@ -4,7 +4,7 @@ import { iptablesBackend } from '../../kernel/iptables.ts';
 import { createRuleWriter, wroteRules } from '../../kernel/rule-writer.ts';
 import { readSysctls } from '../../kernel/sysctl.ts';
 import type { BackEnd, BackEndOptions, OnTouched, RuleCounts, Wanted } from '../back-end.ts';
-import { createTouchWatch } from '../touch-watch.ts';
+import { createTouchWatch } from '../../kernel/touch-watch.ts';
 import { ownsChain } from './names.ts';
 import { lookAtOther } from './other-variant.ts';
 import { createRuleKeeper, type RuleKeeper } from './rule-keeper.ts';

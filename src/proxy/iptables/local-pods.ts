@@ -2,7 +2,7 @@
 import { contains, tryParseCIDR, parseIP } from '../../api/addresses.ts';
 import { comment } from '../../kernel/iptables.ts';
 import type { ServicePort } from '../model/service-port.ts';
-import type { RadixTree } from './radix-tree.ts';
+import type { RadixTree } from '../../kernel/radix-tree.ts';
 import { fromAddress, toAddress } from './rule-text.ts';
 import type { RuleSettings } from './settings.ts';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { targetOf } from '../../kernel/iptables.ts';
 import { seeded } from '../testing/many-services.ts';
-import { RadixTree, type TreeShape } from './radix-tree.ts';
+import { RadixTree, type TreeShape } from '../../kernel/radix-tree.ts';
 
 /** Values of 16 bits; a jump says `-d BASE/LENGTH`. */
 const shape: TreeShape = {

@@ -4,7 +4,7 @@ import type { Family } from '../../kernel/family.ts';
 import { comment } from '../../kernel/iptables.ts';
 import { chains, rangeChain } from './names.ts';
 import { protocolOf, type TreeName } from './port-rules.ts';
-import { RadixTree, type TreeShape, type ValueRange } from './radix-tree.ts';
+import { RadixTree, type TreeShape, type ValueRange } from '../../kernel/radix-tree.ts';
 import { mark, toNode, unmark } from './rule-text.ts';
 import type { RuleSettings } from './settings.ts';
 

@@ -6,8 +6,8 @@ import type { Cidr } from '../../api/addresses.ts';
 import type { Family } from '../../kernel/family.ts';
 import type { Endpoint, ServicePort } from '../model/service-port.ts';
 import type { Placed, PortObjects } from './elements.ts';
-import { affinitySet, affinityTail, comment, endpointComment, protocolNumbers, type Way } from './names.ts';
-import type { ChainText, SetText } from './objects.ts';
+import { affinitySet, affinityTail, endpointComment, protocolNumbers, type Way } from './names.ts';
+import { comment, type ChainText, type SetText } from '../../kernel/nft-objects.ts';
 import { markRules } from './structure.ts';
 
 /** Clients that one endpoint remembers at most: what the kernel allows by itself. */

@@ -1,7 +1,7 @@
 /** The nftables mode of one family: small transactions, the table read back only when nobody knows what is there. */
 import { tryParseCIDR } from '../../api/addresses.ts';
 import type { Change } from '../../kernel/change.ts';
-import { createTouchWatch } from '../touch-watch.ts';
+import { createTouchWatch } from '../../kernel/touch-watch.ts';
 import { readTable } from '../../kernel/nft.ts';
 import { createNftWriter } from '../../kernel/nft-writer.ts';
 import type { BackEnd, BackEndOptions, OnTouched, Wanted } from '../back-end.ts';

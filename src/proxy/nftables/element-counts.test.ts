@@ -6,7 +6,7 @@ import { ipv4 } from '../../kernel/family.ts';
 import type { ServicePort } from '../model/service-port.ts';
 import { manyServices } from '../testing/many-services.ts';
 import { createLedger } from './ledger.ts';
-import { rulesOf } from './objects.ts';
+import { rulesOf } from '../../kernel/nft-objects.ts';
 import { wholeTable, type WholeTable } from './plan-table.ts';
 
 const clusterCIDR = parseCIDR('10.77.0.0/16');

@@ -7,14 +7,13 @@ import type { Front } from './fronts.ts';
 import {
   affinityTail,
   blockOf,
-  comment,
   endpointComment,
   endpointMap,
   insideOffset,
   type VerdictMap,
   type Way,
 } from './names.ts';
-import type { ChainText, SetText } from './objects.ts';
+import { comment, type ChainText, type SetText } from '../../kernel/nft-objects.ts';
 
 export interface Element {
   /** The map or set. */

@@ -3,7 +3,7 @@ import { CommandError, type Exec } from '../../kernel/exec.ts';
 import type { Family } from '../../kernel/family.ts';
 import { checkNft } from '../../kernel/nft.ts';
 import { tableOf } from './names.ts';
-import { addChain, addRules, addSet } from './objects.ts';
+import { addChain, addRules, addSet } from '../../kernel/nft-objects.ts';
 import { block, fixedStructure } from './structure.ts';
 import { parseCIDR } from '../../api/addresses.ts';
 

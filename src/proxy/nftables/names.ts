@@ -1,6 +1,6 @@
 /** What is ours in nftables: the table, its maps and chains, the mark, and how an object says whom it is for. */
-import { createHash } from 'node:crypto';
 import type { Family } from '../../kernel/family.ts';
+import { comment, fitText, hash8, maxComment } from '../../kernel/nft-objects.ts';
 import type { TableName } from '../../kernel/nft.ts';
 import { portKey, type Protocol, type ServicePort } from '../model/service-port.ts';
 
@@ -51,26 +51,12 @@ export const endpointMap = (block: number, node: boolean): string => `${node ? '
  */
 export type Way = 'cluster' | 'external' | 'inside' | 'pick';
 
-/** 128 bytes are what the kernel keeps of a comment, its end mark counted. */
-const maxComment = 127;
-const hash8 = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 8);
-
-/** Text that fits: what is too long keeps its beginning and 8 digits that tell it apart. */
-function fit(text: string, room: number): string {
-  return text.length <= room ? text : `${text.slice(0, room - 9)}~${hash8(text)}`;
-}
-
-/** `comment "…"`, with what could end the quotes or the line taken out. */
-export function comment(text: string): string {
-  return `comment "${fit(text.replaceAll(/["\\\u0000-\u001f]/g, '_'), maxComment)}"`;
-}
-
 /** Half of the room each: ` -> ` stands between. */
 const half = Math.floor((maxComment - 4) / 2);
 
 /** Of an endpoint: which Service port it is for, and which pod it is. */
 export function endpointComment(port: string, pod: string): string {
-  return pod === '' ? comment(port) : comment(`${fit(port, half)} -> ${fit(pod, half)}`);
+  return pod === '' ? comment(port) : comment(`${fitText(port, half)} -> ${fitText(pod, half)}`);
 }
 
 /** Names the chains and sets of one Service port with affinity. */

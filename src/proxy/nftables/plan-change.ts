@@ -1,7 +1,7 @@
 /** What a change of a few Services means for the kernel, from what was written before. Pure. */
 import type { PortObjects } from './elements.ts';
 import type { Difference } from './ledger.ts';
-import type { ChainText, SetText } from './objects.ts';
+import type { ChainText, SetText } from '../../kernel/nft-objects.ts';
 import type { Edit, ElementText } from './transaction.ts';
 
 /** How many ports ask for the same element: a pod that may be sent to itself stands behind many Services, a cluster IP has many ports. */

@@ -12,7 +12,7 @@ import {
   rulesOf,
   type ChainText,
   type SetText,
-} from './objects.ts';
+} from '../../kernel/nft-objects.ts';
 import { idOf, isShared, type Counts } from './plan-change.ts';
 import { block, fixedStructure, type StructureOptions } from './structure.ts';
 import type { Edit, ElementText } from './transaction.ts';

@@ -1,8 +1,8 @@
 /** What the table holds whatever Services there are: its maps, and the chains that lead through them. Pure. */
 import { formatCIDR, type Cidr } from '../../api/addresses.ts';
 import type { Family } from '../../kernel/family.ts';
-import { blockSize, clearMark, comment, endpointMap, insideOffset, masqueradeMark, type Way } from './names.ts';
-import { chain, type ChainText, type SetText } from './objects.ts';
+import { blockSize, clearMark, endpointMap, insideOffset, masqueradeMark, type Way } from './names.ts';
+import { comment, chain, type ChainText, type SetText } from '../../kernel/nft-objects.ts';
 
 export interface StructureOptions {
   readonly family: Family;

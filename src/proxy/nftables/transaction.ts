@@ -11,7 +11,7 @@ import {
   flushChain,
   type ChainText,
   type SetText,
-} from './objects.ts';
+} from '../../kernel/nft-objects.ts';
 
 /** An element by its set and key. */
 export interface ElementKey {

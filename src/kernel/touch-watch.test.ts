@@ -3,7 +3,7 @@ import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { silentLogger as logger } from '../api/logger.ts';
-import type { Exec } from '../kernel/exec.ts';
+import type { Exec } from './exec.ts';
 import { createTouchWatch } from './touch-watch.ts';
 
 /** A table `nat` made by port 0x30d, as the kernel sent it. */

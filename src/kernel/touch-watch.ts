@@ -1,9 +1,11 @@
 /** Whether somebody else touched our tables: told by the kernel's notices, which carry who wrote. */
 import type { Logger } from '../api/logger.ts';
-import type { Exec } from '../kernel/exec.ts';
-import type { OnTouched } from './back-end.ts';
-import { watchNft, type NftNotice } from '../kernel/nft-events.ts';
-import type { TableName } from '../kernel/nft.ts';
+import type { Exec } from './exec.ts';
+import { watchNft, type NftNotice } from './nft-events.ts';
+import type { TableName } from './nft.ts';
+
+/** Reads what was touched. Never rejects; what it returns is waited for. */
+export type OnTouched = () => unknown;
 
 export interface TouchWatchOptions {
   readonly exec: Exec;

@@ -3,7 +3,7 @@
  * tree keeps the walk short. Its shape depends on what is in it alone, never on what came first: what an earlier process
  * wrote from the same objects is right as it is. Pure.
  */
-import type { DesiredChain } from '../../kernel/plan-iptables.ts';
+import type { DesiredChain } from './plan-iptables.ts';
 
 /** All values whose first `length` bits are those of `base`. */
 export interface ValueRange {

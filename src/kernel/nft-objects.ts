@@ -1,6 +1,21 @@
 /** Chains and sets as text in the very form that nft prints, so that what is read back compares equal. */
-import type { TableName } from '../../kernel/nft.ts';
-import { comment } from './names.ts';
+import { createHash } from 'node:crypto';
+import type { TableName } from './nft.ts';
+
+/** 128 bytes are what the kernel keeps of a comment, its end mark counted. */
+export const maxComment = 127;
+/** Digits that tell texts apart. */
+export const hash8 = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 8);
+
+/** Text that fits: what is too long keeps its beginning and 8 digits that tell it apart. */
+export function fitText(text: string, room: number): string {
+  return text.length <= room ? text : `${text.slice(0, room - 9)}~${hash8(text)}`;
+}
+
+/** `comment "…"`, with what could end the quotes or the line taken out. */
+export function comment(text: string): string {
+  return `comment "${fitText(text.replaceAll(/["\\\u0000-\u001f]/g, '_'), maxComment)}"`;
+}
 
 export interface SetText {
   readonly kind: 'set' | 'map';
