@@ -44,11 +44,11 @@ export const rulesOf = ({ lines }: ChainText): readonly string[] =>
 const place = ({ family, name }: TableName): string => `${family} ${name}`;
 
 /**
- * The size is left out: the kernel gives a set that rules add to 65,535 (nft_dynset.c), but takes room for what it is told when the
- * set is made, here 1 MiB. Without a word the set grows as it needs.
+ * A size of 65,535 is left out: the kernel gives a set that rules add to that many (nft_dynset.c), but takes room for what it is told
+ * when the set is made, here 1 MiB. Without a word the set grows as it needs.
  */
 export function addSet(table: TableName, { kind, name, head }: SetText): string {
-  const told = head.filter((line) => !line.startsWith('size '));
+  const told = head.filter((line) => line !== 'size 65535');
   return `add ${kind} ${place(table)} ${name} { ${told.join('; ')}; }`;
 }
 

@@ -1,6 +1,6 @@
 /** nftables through nft(8): text in nft's own language in, facts out. One call is one transaction: all of it or nothing. */
 import { CommandError, type Exec } from './exec.ts';
-import { parseTable, type NftTable } from './nft-listing.ts';
+import { parseTable, type NftSet, type NftTable } from './nft-listing.ts';
 
 /** Which table is meant. */
 export interface TableName {
@@ -43,4 +43,28 @@ export async function deleteTable(exec: Exec, { family, name }: TableName): Prom
 /** nft names a table, chain, map or element that is not there. */
 export function isNoSuchObject(error: unknown): boolean {
   return error instanceof CommandError && error.stderr.includes('No such file or directory');
+}
+
+/** Packets of each named counter of a table; none when there is no such table. */
+export async function readCounters(exec: Exec, { family, name }: TableName): Promise<ReadonlyMap<string, number>> {
+  try {
+    const { stdout } = await exec.run({ argv: ['nft', 'list', 'counters', 'table', family, name], ...limits });
+    const found = stdout.matchAll(/\tcounter (\S+) \{[^}]*?packets (\d+) bytes/g);
+    return new Map([...found].map(([, counter = '', packets]) => [counter, Number(packets)]));
+  } catch (error) {
+    if (isNoSuchObject(error)) return new Map();
+    throw error;
+  }
+}
+
+/** One set or map of a table; undefined when it is not there. */
+export async function readSet(exec: Exec, { family, name }: TableName, set: string): Promise<NftSet | undefined> {
+  try {
+    const argv = ['nft', '--numeric-protocol', 'list', 'set', family, name, set] as const;
+    const { stdout } = await exec.run({ argv: [...argv], ...limits });
+    return parseTable(stdout).sets.get(set);
+  } catch (error) {
+    if (isNoSuchObject(error)) return undefined;
+    throw error;
+  }
 }
