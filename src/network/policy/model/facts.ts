@@ -20,8 +20,8 @@ export interface PodFacts {
   readonly ports: readonly NamedPort[];
 }
 
-/** The annotation by which a mirror pod names the static pod that it stands for. */
-const mirrorOf = 'kubernetes.io/config.hash';
+/** On a mirror pod: the UID of the static pod that it shows. */
+const mirrorAnnotation = 'kubernetes.io/config.mirror';
 
 /** Containers that run as long as the pod does: those with restartPolicy Always among the init containers, too (KEP-753). */
 function lastingContainers({ spec }: Pod): readonly Container[] {
@@ -51,7 +51,7 @@ export function podFacts(pod: Pod): PodFacts | undefined {
   if (pod.spec?.hostNetwork === true || phase === 'Succeeded' || phase === 'Failed') return undefined;
   const { podIPs = [], podIP } = pod.status ?? {};
   const ips = podIPs.length > 0 ? podIPs.map(({ ip }) => ip) : podIP === undefined ? [] : [podIP];
-  const mirrored = annotations?.[mirrorOf];
+  const mirrored = annotations?.[mirrorAnnotation];
   return {
     key: `${namespace}/${name}`,
     namespace,
@@ -60,4 +60,39 @@ export function podFacts(pod: Pod): PodFacts | undefined {
     ips: ips.filter((ip) => ip !== ''),
     ports: namedPorts(pod),
   };
+}
+
+/** What {@link podFacts} looks at, so that a large cluster fits into a small memory. */
+export function keepFacts(pod: Pod): Pod {
+  const { namespace, name, uid, resourceVersion, labels, annotations } = pod.metadata;
+  const mirrored = annotations?.[mirrorAnnotation];
+  const { hostNetwork, containers = [], initContainers } = pod.spec ?? {};
+  const { phase, podIP, podIPs } = pod.status ?? {};
+  const kept = ({ name: container, ports, restartPolicy }: Container): Container => ({
+    name: container,
+    ...(ports === undefined ? {} : { ports }),
+    ...(restartPolicy === undefined ? {} : { restartPolicy }),
+  });
+  return dropUnset({
+    metadata: dropUnset({
+      namespace,
+      name,
+      uid,
+      resourceVersion,
+      labels,
+      annotations: mirrored === undefined ? undefined : { [mirrorAnnotation]: mirrored },
+    }),
+    spec: dropUnset({
+      hostNetwork,
+      containers: containers.map(kept),
+      initContainers: initContainers?.filter(({ restartPolicy }) => restartPolicy === 'Always').map(kept),
+    }),
+    status: dropUnset({ phase, podIP, podIPs }),
+  });
+}
+
+type WithoutUnset<T> = { [K in keyof T]: Exclude<T[K], undefined> };
+
+function dropUnset<T extends object>(object: T): WithoutUnset<T> {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as WithoutUnset<T>;
 }

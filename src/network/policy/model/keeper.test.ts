@@ -212,6 +212,33 @@ test('a pod that starts costs nothing that it does not touch', () => {
   );
 });
 
+test('a pod that was deleted by force is isolated as long as the node has it, and is nobody to others', () => {
+  const keeper = createPolicyKeeper(4);
+  const policy = compilePolicy({
+    metadata: { name: 'p', namespace: 'shop' },
+    spec: { podSelector: {}, ingress: [{ from: [{ podSelector: {} }] }] },
+  });
+  const facts = podFacts({
+    metadata: { name: 'a', namespace: 'shop', uid: 'a' },
+    spec: { containers: [] },
+    status: { podIPs: [{ ip: '10.1.0.1' }] },
+  });
+  keeper.setPolicy('shop/p', policy);
+  keeper.setPod('shop/a', facts);
+  keeper.setLocal('sandbox', { key: 'shop/a', uid: 'a', ips: ['10.1.0.1'] });
+  keeper.takeChanges();
+  keeper.setPod('shop/a', undefined);
+  keeper.takeChanges();
+  assert.deepEqual([...keeper.table.isolated.ingress.keys()], ['10.1.0.1']);
+  assert.deepEqual(
+    [...keeper.table.sets.values()].map((set) => 'members' in set && set.members.size),
+    [0],
+  );
+  keeper.setLocal('sandbox', undefined);
+  keeper.takeChanges();
+  assert.deepEqual([...keeper.table.isolated.ingress.keys()], []);
+});
+
 test('pods are narrowed by a policy that is new to them and by a peer that goes, not by one that comes', () => {
   const keeper = createPolicyKeeper(4);
   keeper.setNamespace('shop', {});

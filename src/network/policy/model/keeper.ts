@@ -33,7 +33,10 @@ export interface PolicyKeeper {
   setPolicy(key: string, policy: CompiledPolicy | undefined): void;
   /** `id` tells sandboxes of one pod apart. */
   setLocal(id: string, pod: LocalPod | undefined): void;
-  /** As of the last `takeChanges`; the same object each time. */
+  /** Whether any policy isolates this pod of the node, as far as is known now. */
+  isolates(id: string): boolean;
+  hasPod(key: string, uid: string): boolean;
+  /** As of the last `takeChanges`. */
   readonly table: PolicyTable;
   /** Brings the table up to date: what may be otherwise since the last call. */
   takeChanges(): PolicyChanges;
@@ -106,6 +109,8 @@ class Keeper implements PolicyKeeper {
   >();
   /** Profiles by what they come from, so that pods of one Deployment share the work. */
   readonly #known = new Map<string, WantedProfile>();
+  /** What was last known of each pod of this node: one that was deleted by force is isolated as long as it has its link. */
+  readonly #remembered = new Map<string, PodFacts>();
   /** Pods of this node to be looked at again. */
   readonly #dirty = new Set<string>();
   #pending = nothing();
@@ -169,6 +174,7 @@ class Keeper implements PolicyKeeper {
       take(this.#localsByKey, old.key, id);
       take(this.#localsByNamespace, namespaceOf(old), id);
       this.#locals.delete(id);
+      if (pod === undefined) this.#remembered.delete(id);
     }
     if (pod !== undefined) {
       this.#locals.set(id, pod);
@@ -177,6 +183,16 @@ class Keeper implements PolicyKeeper {
     }
     this.#dirty.add(id);
     for (const one of [old, pod]) if (one !== undefined) this.#podSets.podChanged(namespaceOf(one), one.key);
+  }
+
+  isolates(id: string): boolean {
+    const local = this.#locals.get(id);
+    const { ingress, egress } = this.#wantedFor(id, this.#ofFamily(local?.ips ?? []));
+    return ingress !== undefined || egress !== undefined;
+  }
+
+  hasPod(key: string, uid: string): boolean {
+    return this.#pods.get(key)?.uids.includes(uid) ?? false;
   }
 
   takeChanges(): PolicyChanges {
@@ -228,17 +244,19 @@ class Keeper implements PolicyKeeper {
   }
 
   /** What a pod of this node shall have; nothing while the API does not know it. */
-  #wantedFor(local: LocalPod | undefined, ips: readonly string[]): Record<Direction, WantedProfile | undefined> {
-    const pod = local === undefined ? undefined : this.#pods.get(local.key);
-    if (local === undefined || pod === undefined || ips.length === 0 || !pod.uids.includes(local.uid))
-      return { ingress: undefined, egress: undefined };
+  #wantedFor(id: string, ips: readonly string[]): Record<Direction, WantedProfile | undefined> {
+    const local = this.#locals.get(id);
+    const known = local === undefined ? undefined : this.#pods.get(local.key);
+    if (known !== undefined && local !== undefined && known.uids.includes(local.uid)) this.#remembered.set(id, known);
+    const pod = this.#remembered.get(id);
+    if (local === undefined || pod === undefined || ips.length === 0) return { ingress: undefined, egress: undefined };
     return { ingress: this.#profileFor(pod, 'ingress'), egress: this.#profileFor(pod, 'egress') };
   }
 
   #assign(id: string): void {
     const local = this.#locals.get(id);
     const ips = this.#ofFamily(local?.ips ?? []);
-    const wanted = this.#wantedFor(local, ips);
+    const wanted = this.#wantedFor(id, ips);
     const before = this.#given.get(id);
     for (const direction of directions) {
       // What is new is taken before what was goes, so that a set which both ask stays.
