@@ -7,6 +7,7 @@ import { nodes, pods } from '../api/resources.ts';
 import type { Node, Pod } from '../api/types.gen.ts';
 import { createCommitLoop, everyInterval } from '../kernel/commit-loop.ts';
 import type { Exec } from '../kernel/exec.ts';
+import { familyOfText } from '../kernel/family.ts';
 import { netnsPath } from '../kernel/netns.ts';
 import { createAddressPool } from './address-pool.ts';
 import { nodePart, peersOf, podCIDRsOf } from './cluster.ts';
@@ -14,6 +15,8 @@ import type { NodeNetwork } from './contract.ts';
 import { NodeLink } from './node-link.ts';
 import { PodLinks, type PodGround } from './pod-links.ts';
 import { abandonedPods } from './abandoned.ts';
+import type { AdoptedPod } from './plan-pod.ts';
+import { createNetworkPolicies, type LocalPod, type NetworkPolicies } from './policy/index.ts';
 
 export type { NodeNetwork, PodIdentity } from './contract.ts';
 export { startPodRoutes } from './pod-routes.ts';
@@ -31,6 +34,8 @@ export interface NodeNetworkOptions {
   readonly logger: Logger;
   /** Ends following the cluster; everything in the kernel stays. */
   readonly signal: AbortSignal;
+  /** The Service proxy's: NetworkPolicies get into the kernel the same way. Default `iptables`. */
+  readonly proxyMode?: string;
   /** How often the kernel is read to see what somebody else broke. Default 30 s. */
   readonly auditIntervalMs?: number;
 }
@@ -46,6 +51,7 @@ class BridgeNetwork implements NodeNetwork {
   readonly #logger: Logger;
   readonly #node: NodeLink;
   readonly #links: PodLinks;
+  #policies: NetworkPolicies | undefined;
   readonly #nodes: Informer<Node>;
   readonly #pods: Informer<Pod>;
   /** Pods that looked abandoned at the last audit. */
@@ -57,7 +63,10 @@ class BridgeNetwork implements NodeNetwork {
     this.#options = options;
     this.#logger = options.logger.with({ part: 'network' });
     this.#node = new NodeLink({ exec, nodeName, nodeIPs, clusterCIDRs, logger: this.#logger });
-    this.#links = new PodLinks(exec, this.#logger);
+    this.#links = new PodLinks(exec, this.#logger, {
+      admit: async (pod) => this.#policies?.admit(pod.netns, localPod(pod), this.#podOf(pod)),
+      leave: ({ netns }) => this.#policies?.leave(netns),
+    });
     this.#nodes = informers.informer(nodes);
     this.#pods = informers.informer(pods, { fieldSelector: `spec.nodeName=${nodeName}` });
   }
@@ -69,6 +78,7 @@ class BridgeNetwork implements NodeNetwork {
   async start(): Promise<void> {
     const { signal } = this.#options;
     await this.#links.adopt();
+    await this.#startPolicies();
     await this.#adoptBridge();
     const commit = (): Promise<void> => this.#commit();
     const loop = createCommitLoop({ name: 'pod network', commit, logger: this.#logger, signal });
@@ -94,6 +104,22 @@ class BridgeNetwork implements NodeNetwork {
 
   async tearDown(pod: Parameters<NodeNetwork['tearDown']>[0]): Promise<void> {
     await this.#links.tearDown(pod);
+  }
+
+  async #startPolicies(): Promise<void> {
+    this.#policies = await createNetworkPolicies({
+      ...this.#options,
+      families: this.#options.clusterCIDRs.map(familyOfText),
+      logger: this.#logger,
+      tell: (reason, message) => this.#tell(reason, message),
+    });
+    this.#policies.start(new Map(this.#links.pods.map((pod) => [pod.netns, localPod(pod)])));
+  }
+
+  /** As the API has it; undefined for one that only this node knows. */
+  #podOf({ pod, uid }: AdoptedPod): Pod | undefined {
+    const found = this.#pods.get(pod);
+    return found?.metadata.uid === uid ? found : undefined;
   }
 
   /** A bridge that stands from before is enough to go on, API server or not. */
@@ -156,6 +182,10 @@ class BridgeNetwork implements NodeNetwork {
     const metadata = this.#nodes.get(nodeName)?.metadata ?? { name: nodeName };
     events.event({ apiVersion: 'v1', kind: 'Node', metadata }, 'Warning', reason, message.slice(0, 900));
   }
+}
+
+function localPod({ pod, uid, ips }: AdoptedPod): LocalPod {
+  return { key: pod, uid, ips };
 }
 
 /** See {@link NodeNetwork}. Nothing happens before `start`. */

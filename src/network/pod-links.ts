@@ -20,6 +20,13 @@ import {
   type DoomedPod,
 } from './plan-pod.ts';
 
+/** Asked before a pod is let out, told when it is gone. */
+export interface PodGate {
+  /** While it has not resolved the pod's own end is down; when it rejects the pod is not set up. */
+  admit(pod: AdoptedPod): Promise<void>;
+  leave(pod: Pick<AdoptedPod, 'netns'>): void;
+}
+
 /** What a pod's set-up needs to know of the node. */
 export interface PodGround {
   /** One a family. */
@@ -39,18 +46,22 @@ interface PodRecord extends AdoptedPod {
 const isNoNeighbour = ({ line, message }: BatchFailure): boolean =>
   line.startsWith('neigh delete') && message.includes('Invalid argument');
 
+const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)));
+
 export class PodLinks {
   readonly #exec: Exec;
   readonly #logger: Logger;
+  readonly #gate: PodGate;
   readonly #records = new Map<string, PodRecord>();
   /** The last piece of work of each pod: a set-up and a tear-down of one pod never overlap. */
   readonly #turns = new Map<string, Promise<unknown>>();
   readonly #batcher: ReturnType<typeof createIpBatcher>;
   readonly #takeAway: (pod: DoomedPod) => Promise<void>;
 
-  constructor(exec: Exec, logger: Logger) {
+  constructor(exec: Exec, logger: Logger, gate: PodGate) {
     this.#exec = exec;
     this.#logger = logger;
+    this.#gate = gate;
     this.#batcher = createIpBatcher(exec);
     this.#takeAway = createGatherer((doomed) => this.#takeAllAway(doomed));
   }
@@ -109,7 +120,7 @@ export class PodLinks {
     if (known?.state === 'ready') return known;
     const record = known ?? this.#reserve(pod, names, ground);
     try {
-      await this.#carryOut(desiredPod(record, ground), known !== undefined);
+      await this.#carryOut(record, desiredPod(record, ground), known !== undefined);
     } catch (error) {
       // One that stood before we came is somebody's running pod: it stays, and the caller tries again.
       if (known !== undefined) throw error;
@@ -138,8 +149,9 @@ export class PodLinks {
     return record;
   }
 
-  async #carryOut(desired: DesiredPod, present: boolean, again = false): Promise<void> {
+  async #carryOut(pod: AdoptedPod, desired: DesiredPod, present: boolean, again = false): Promise<void> {
     const plan = planPodSetUp(desired, { netns: present, link: present });
+    const admitted = this.#gate.admit(pod).then(() => undefined, asError);
     const failures = await this.#batcher.run(plan.nodeLines);
     // What is there under our own name is a rest that nobody remembers: away with it, once.
     if (!again && failures.some((failure) => isExists(failure))) {
@@ -148,9 +160,11 @@ export class PodLinks {
         link: desired.link,
         ips: desired.addresses.map(({ ip }) => ip),
       });
-      return this.#carryOut(desired, false, true);
+      return this.#carryOut(pod, desired, false, true);
     }
     if (failures.length > 0) throw new IpBatchError(`setting up ${desired.pod}`, failures);
+    const refusal = await admitted;
+    if (refusal !== undefined) throw refusal;
     const inside = await runIpBatch(this.#exec, plan.podLines, desired.netns);
     if (inside.length > 0) throw new IpBatchError(`setting up ${desired.pod} inside`, inside);
   }
@@ -168,6 +182,7 @@ export class PodLinks {
     const record = this.#records.get(names.netns);
     if (record !== undefined) record.state = 'unsettled';
     await this.#takeAway({ ...names, ips: record?.ips ?? [] });
+    this.#gate.leave(names);
     this.#records.delete(names.netns);
   }
 

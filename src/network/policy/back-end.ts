@@ -3,6 +3,7 @@ import type { Logger } from '../../api/logger.ts';
 import type { Change } from '../../kernel/change.ts';
 import type { Exec } from '../../kernel/exec.ts';
 import type { Family } from '../../kernel/family.ts';
+import type { OnTouched } from '../../kernel/touch-watch.ts';
 import type { Direction, PolicyChanges, PolicyTable } from './model/table.ts';
 
 export interface PolicyBackEndOptions {
@@ -36,7 +37,7 @@ export interface PolicyBackEnd {
   /** Reads the kernel and puts it right: what comes back is what somebody else changed. Nothing after a failed sync. */
   audit(): Promise<readonly Change[]>;
   /** Calls back when the kernel tells that somebody else touched what is ours. */
-  watch(onTouched: () => void): void;
+  watch(onTouched: OnTouched): void;
   readDrops(): Promise<Drops>;
 }
 

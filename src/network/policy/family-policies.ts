@@ -3,6 +3,7 @@ import type { Logger } from '../../api/logger.ts';
 import { printChanges, type Change } from '../../kernel/change.ts';
 import type { Exec } from '../../kernel/exec.ts';
 import type { Family } from '../../kernel/family.ts';
+import type { OnTouched } from '../../kernel/touch-watch.ts';
 import type { Drops, PolicyMode } from './back-end.ts';
 import { createFlowCutter, type FlowCutter } from './flows.ts';
 import { createPolicyKeeper, type PolicyKeeper } from './model/keeper.ts';
@@ -72,7 +73,7 @@ export class FamilyPolicies {
     return this.#backEnd.audit();
   }
 
-  watch(onTouched: () => void): void {
+  watch(onTouched: OnTouched): void {
     this.#backEnd.watch(onTouched);
   }
 

@@ -17,21 +17,21 @@ import { FamilyPolicies } from './family-policies.ts';
 import { compilePolicy } from './model/compile.ts';
 import { keepFacts, podFacts } from './model/facts.ts';
 import type { LocalPod } from './model/keeper.ts';
-import { policyModes } from './modes.ts';
+import { choosePolicyMode, policyModes } from './modes.ts';
 
-export { choosePolicyMode } from './modes.ts';
-export type { PolicyMode } from './back-end.ts';
+export type { LocalPod } from './model/keeper.ts';
 
 export interface NetworkPoliciesOptions {
   readonly exec: Exec;
   readonly families: readonly Family[];
-  readonly mode: PolicyMode;
+  /** The Service proxy's. Default `iptables`. */
+  readonly proxyMode?: string;
   readonly informers: InformerFactory;
   readonly events: EventRecorder;
   readonly logger: Logger;
   readonly signal: AbortSignal;
   /** Tells the node's owner. */
-  readonly tell: (reason: string, message: string) => void;
+  readonly tell: (this: void, reason: string, message: string) => void;
   /** How often the kernel is read where it sends no word. Default 30 s. */
   readonly auditIntervalMs?: number;
   /** How often drops are read. Default 10 s. */
@@ -67,8 +67,16 @@ async function within(promise: Promise<unknown>, ms: number): Promise<boolean> {
   }
 }
 
+type Options = NetworkPoliciesOptions & { readonly mode: PolicyMode };
+
+/** Nothing happens before `start`. */
+export async function createNetworkPolicies(options: NetworkPoliciesOptions): Promise<NetworkPolicies> {
+  const mode = await choosePolicyMode(options.proxyMode ?? 'iptables', options.exec, options.families);
+  return new NetworkPolicies({ ...options, mode });
+}
+
 export class NetworkPolicies {
-  readonly #options: NetworkPoliciesOptions;
+  readonly #options: Options;
   readonly #logger: Logger;
   readonly #families: readonly FamilyPolicies[];
   readonly #policies: Informer<NetworkPolicy>;
@@ -84,7 +92,7 @@ export class NetworkPolicies {
   #turn: Promise<unknown> = Promise.resolve();
   #isCleanedUp = false;
 
-  constructor(options: NetworkPoliciesOptions) {
+  constructor(options: Options) {
     const { informers, signal } = options;
     this.#options = options;
     this.#logger = options.logger.with({ part: 'policy' });
@@ -173,7 +181,7 @@ export class NetworkPolicies {
       this.#changed({ urgent: false });
     });
     signal.addEventListener('abort', () => (stopPods(), stopNamespaces()), { once: true });
-    for (const family of this.#families) family.watch(() => void this.#audit());
+    for (const family of this.#families) family.watch(() => this.#audit());
     this.#isComplete = true;
     this.#changed({ urgent: true });
   }
@@ -202,7 +210,7 @@ export class NetworkPolicies {
     await Promise.all(this.#families.map((family) => family.commit()));
     const done = this.#waiting.filter((one) => one.revision <= revision);
     this.#waiting = this.#waiting.filter((one) => one.revision > revision);
-    for (const { resolve } of done) resolve();
+    for (const one of done) one.resolve();
     if (!this.#isCleanedUp) await this.#cleanUpOther();
   }
 

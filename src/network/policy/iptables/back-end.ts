@@ -6,7 +6,7 @@ import type { TableName } from '../../../kernel/iptables.ts';
 import { isSetInUse, readIpSets, restoreIpSets, type IpSet } from '../../../kernel/ipset.ts';
 import type { DesiredChain, DesiredRules } from '../../../kernel/plan-iptables.ts';
 import { createRuleWriter, wroteRules } from '../../../kernel/rule-writer.ts';
-import { createTouchWatch } from '../../../kernel/touch-watch.ts';
+import { createTouchWatch, type OnTouched } from '../../../kernel/touch-watch.ts';
 import {
   isEmptyTable,
   type DroppedFlow,
@@ -76,7 +76,7 @@ class IptablesPolicies implements PolicyBackEnd {
     });
   }
 
-  watch(onTouched: () => void): void {
+  watch(onTouched: OnTouched): void {
     this.#watch.start(onTouched);
   }
 

@@ -3,7 +3,7 @@ import type { Change } from '../../../kernel/change.ts';
 import type { Family } from '../../../kernel/family.ts';
 import { createNftWriter } from '../../../kernel/nft-writer.ts';
 import { readCounters, readSet, readTable } from '../../../kernel/nft.ts';
-import { createTouchWatch } from '../../../kernel/touch-watch.ts';
+import { createTouchWatch, type OnTouched } from '../../../kernel/touch-watch.ts';
 import {
   isEmptyTable,
   type DroppedFlow,
@@ -71,7 +71,7 @@ class NftPolicies implements PolicyBackEnd {
     });
   }
 
-  watch(onTouched: () => void): void {
+  watch(onTouched: OnTouched): void {
     this.#watch.start(onTouched);
   }
 
