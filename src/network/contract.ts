@@ -18,6 +18,8 @@ export interface NodeNetwork {
   readonly ready: boolean;
   /** When it resolves packets flow. Rejects while not `ready`, and when no address is left; then nothing is left behind. */
   setUp(pod: PodIdentity): Promise<{ readonly netns: string; readonly ips: readonly string[] }>;
+  /** Resolves when what is known of NetworkPolicies is in the kernel; never before the API has told of them. */
+  policiesInForce(): Promise<void>;
   /** Resolves also when nothing was there. Flows of the pod's address are forgotten before the address is given out again. */
   tearDown(pod: PodIdentity): Promise<void>;
 }

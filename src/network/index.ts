@@ -106,6 +106,10 @@ class BridgeNetwork implements NodeNetwork {
     await this.#links.tearDown(pod);
   }
 
+  async policiesInForce(): Promise<void> {
+    await this.#policies?.inForce();
+  }
+
   async #startPolicies(): Promise<void> {
     this.#policies = await createNetworkPolicies({
       ...this.#options,

@@ -58,7 +58,7 @@ async function traces({ exec }: Place): Promise<string> {
 }
 
 const isWrite = (command: string): boolean =>
-  !/^(ls |sysctl -e|ip6?tables-save|ip6?tables-restore --version|ip .*-json)/.test(command);
+  !/^(ls |sysctl -e|ip6?tables-save|ip6?tables-restore --version|ipset save|nft .*list |ip .*-json)/.test(command);
 
 let lab: NodeLab;
 let a: Running;

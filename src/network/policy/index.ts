@@ -133,6 +133,13 @@ export class NetworkPolicies {
     throw new PolicyNotInForceError(`${pod.key}: its NetworkPolicies could not be written within ${limit} ms`);
   }
 
+  /** Resolves when the kernel has all that is known now; never before the API has told. */
+  async inForce(): Promise<void> {
+    await this.#isFollowing();
+    this.#changed({ urgent: true });
+    await this.#committed();
+  }
+
   /** The sandbox is gone. */
   leave(id: string): void {
     for (const { keeper } of this.#families) keeper.setLocal(id, undefined);

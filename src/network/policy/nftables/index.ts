@@ -1,7 +1,7 @@
 /** The nftables back end of NetworkPolicy. */
 import { CommandError, type Exec } from '../../../kernel/exec.ts';
 import type { Family } from '../../../kernel/family.ts';
-import { checkNft, deleteTable } from '../../../kernel/nft.ts';
+import { checkNft, deleteTable, readTable, type TableName } from '../../../kernel/nft.ts';
 import type { PolicyMode } from '../back-end.ts';
 import { createNftPolicyBackEnd } from './back-end.ts';
 import { objectsOf } from './objects.ts';
@@ -33,13 +33,23 @@ async function missing(exec: Exec, family: Family): Promise<readonly string[]> {
   }
 }
 
+async function isThere(exec: Exec, table: TableName): Promise<boolean> {
+  try {
+    return (await readTable(exec, table)) !== undefined;
+  } catch (error) {
+    if (error instanceof CommandError && error.missing) return false;
+    throw error;
+  }
+}
+
 export const nftablesPolicies: PolicyMode = {
   name: 'nftables',
   missing,
   create: createNftPolicyBackEnd,
   cleanUp: async (exec, family) => {
     const table = tableOf(family);
-    const isGone = await deleteTable(exec, table);
+    // Listed first: a start writes nothing where there is nothing.
+    const isGone = (await isThere(exec, table)) && (await deleteTable(exec, table));
     const object = `table ${table.family} ${table.name}`;
     return isGone ? [{ action: 'delete', object, reason: 'the node has another mode' }] : [];
   },
