@@ -1,10 +1,11 @@
 /** The cluster of the cases in namespaces: two nodes with the pod network of our own code, pods, hosts, in both families. */
 import assert from 'node:assert/strict';
 import { silentLogger } from '../../src/api/logger.ts';
-import type { EndpointSlice, Node, Service } from '../../src/api/types.gen.ts';
-import { createNodeNetwork } from '../../src/network/index.ts';
+import type { EndpointSlice, Namespace, NetworkPolicy, Node, Pod, Service } from '../../src/api/types.gen.ts';
+import { createNodeNetwork, type NodeNetwork } from '../../src/network/index.ts';
 import { startProxy } from '../../src/proxy/index.ts';
 import type { CaseMode, SetUp } from '../cases/packet-case.ts';
+import { podObject, policyNamespaces, policyPods } from '../cases/policy-packets/policy-world.ts';
 import { clusterServices, clusterSlices } from '../cases/service-packets.ts';
 import { clusterCIDR, nodePortAddresses } from '../cases/set-ups.ts';
 import {
@@ -50,6 +51,7 @@ export class CaseLab {
   #proxies = new AbortController();
   readonly #parties = new Map<Party, Server>();
   readonly #netnsOf = new Map<PodName, string>();
+  readonly #networks: NodeNetwork[] = [];
 
   private constructor(lab: NodeLab) {
     this.#lab = lab;
@@ -91,7 +93,7 @@ export class CaseLab {
   async #build(mode: CaseMode): Promise<void> {
     for (const node of nodeNames) {
       if (mode === 'iptables-legacy') this.place(node).exec.programs = legacyPrograms;
-      await this.#addNode(node);
+      await this.#addNode(node, mode);
     }
     await this.#addHosts();
     await Promise.all([
@@ -107,7 +109,7 @@ export class CaseLab {
     this.#parties.set(name, await Server.start(place, netns, name, name === 'beyond' ? beyondPorts : usual));
   }
 
-  async #addNode(name: NodeName): Promise<void> {
+  async #addNode(name: NodeName, mode: CaseMode): Promise<void> {
     const { exec } = this.place(name);
     const informers = this.informers[name];
     informers.of<Node>('nodes').set(...clusterNodes);
@@ -117,19 +119,24 @@ export class CaseLab {
       `address add ${addressesOf[name].ipv6}/64 dev eth0 nodad`,
       `route add default via ${addressesOf.beyond.ipv6}`,
     ]);
+    informers.of<Namespace>('namespaces').set(...policyNamespaces);
+    informers.of<Pod>('pods').set(...podNames.map(podObject));
     const network = createNodeNetwork({
       ...this.#common(name),
+      proxyMode: proxyModeOf(mode),
       clusterCIDRs: Object.values(clusterCIDRs),
       nodeIPs: Object.values(addressesOf[name]),
       signal: this.#forEver.signal,
       auditIntervalMs: 3_600_000,
     });
+    this.#networks.push(network);
     await network.start();
     await eventually('network ready', async () => network.ready);
     // Many refusals in one second: the limit of ICMP errors is not what is asked about here.
     await exec.sh('sysctl -qw net.ipv4.icmp_ratelimit=0 net.ipv6.icmp.ratelimit=0');
     for (const pod of podNames.filter((one) => nodeOf(one) === name)) {
-      const { netns, ips } = await network.setUp({ namespace: 'default', name: pod, uid: `uid-${pod}`, attempt: 0 });
+      const { namespace } = policyPods[pod];
+      const { netns, ips } = await network.setUp({ namespace, name: pod, uid: `uid-${pod}`, attempt: 0 });
       assert.deepEqual(ips, Object.values(addressesOf[pod]));
       this.#netnsOf.set(pod, netns);
     }
@@ -184,6 +191,18 @@ export class CaseLab {
   /** The namespace of a pod, as a path on its node. */
   netnsOf(pod: PodName): string | undefined {
     return this.#netnsOf.get(pod);
+  }
+
+  /** Resolves when these are in the kernel of both nodes, and no others. */
+  async setPolicies(policies: readonly NetworkPolicy[]): Promise<void> {
+    for (const node of nodeNames) {
+      const informer = this.informers[node].of<NetworkPolicy>('networkpolicies');
+      informer.set(...policies);
+      const names = new Set(policies.map(({ metadata }) => metadata.name));
+      for (const { metadata } of informer.list())
+        if (!names.has(metadata.name)) informer.delete(`${metadata.namespace}/${metadata.name}`);
+    }
+    await Promise.all(this.#networks.map((network) => network.policiesInForce()));
   }
 
   /** Both nodes hear of these slices. */

@@ -1,0 +1,3 @@
+import { describePolicyCases } from './policy-cases.ts';
+
+describePolicyCases('nftables');

@@ -1,0 +1,101 @@
+/** The cases of test/cases/policy-packets with real packets, in one mode. */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import type { EndpointSlice, Service } from '../../src/api/types.gen.ts';
+import type { CaseMode } from '../cases/packet-case.ts';
+import { policyCases } from '../cases/policy-packets/index.ts';
+import type { PolicyAsk } from '../cases/policy-packets/policy-case.ts';
+import { webObjects, webService } from '../cases/policy-packets/policy-world.ts';
+import {
+  addressesOf,
+  familyNames,
+  gatewaysOf,
+  nodeNames,
+  nodeOf,
+  type FamilyName,
+  type Party,
+} from '../cases/world.ts';
+import { CaseLab } from './case-lab.ts';
+import type { PartyQuestion } from './packet-party.ts';
+
+const noRoot = process.getuid?.() === 0 ? false : 'needs root for network namespaces';
+/** No answer within this is none: a packet that passes takes a millisecond. */
+const timeoutMs = 700;
+
+const targets: Readonly<Record<PolicyAsk['way'], (ask: PolicyAsk, family: FamilyName) => readonly [string, number]>> = {
+  direct: ({ to, port }, family) => [addressesOf[to][family], port],
+  'cluster IP': (_ask, family) => [webService.clusterIP[family], webService.port],
+  'node port of node-a': (_ask, family) => [addressesOf['node-a'][family], webService.nodePort],
+  'node port of node-b': (_ask, family) => [addressesOf['node-b'][family], webService.nodePort],
+};
+
+/** Whose answer it was, and whom it saw; a pod that leaves the cluster, and one that reaches itself, is seen as its node. */
+function answersOf({ to, seenAs }: PolicyAsk, family: FamilyName): string[] {
+  const sources = nodeNames.some((name) => name === seenAs)
+    ? [addressesOf[seenAs][family], gatewaysOf[seenAs as 'node-a'][family]]
+    : [addressesOf[seenAs][family]];
+  return sources.map((source) => `${to === 'stranger' ? 'outside' : to} ${source}`);
+}
+
+/** Policies have had their say when a node gives a packet its own address: the answerer sees that one. */
+function asAnswered(ask: PolicyAsk): PolicyAsk {
+  if (ask.to === 'outside' || ask.to === 'stranger') return { ...ask, seenAs: nodeOf(ask.from) };
+  if (ask.way === 'node port of node-a') return { ...ask, seenAs: 'node-a' };
+  return ask.way === 'node port of node-b' ? { ...ask, seenAs: 'node-b' } : ask;
+}
+
+async function check(lab: CaseLab, asks: readonly PolicyAsk[], family: FamilyName): Promise<void> {
+  const bySender = Map.groupBy(asks, ({ from }) => from);
+  const checked = [...bySender].map(async ([from, list]: [Party, PolicyAsk[]]) => {
+    const questions = list.map((ask): PartyQuestion => {
+      const [address, port] = targets[ask.way](ask, family);
+      return { protocol: ask.protocol === 'udp' ? 'udp' : 'tcp', address, port, times: 1, timeoutMs };
+    });
+    const answers = await lab.party(from).ask(questions);
+    for (const [index, ask] of list.entries()) {
+      const [answer = ''] = answers[index] ?? [];
+      const said = `${ask.from} → ${ask.to} ${ask.protocol} ${ask.port}, ${ask.way}: ${answer}`;
+      if (!ask.allowed) assert.equal(answer, 'timeout', said);
+      else assert.ok(answersOf(asAnswered(ask), family).includes(answer), said);
+    }
+  });
+  await Promise.all(checked);
+}
+
+/** Registers the tests of one mode. */
+export function describePolicyCases(mode: CaseMode): void {
+  describe(`policies, ${mode}`, { skip: noRoot }, () => {
+    let lab: CaseLab;
+    before(async () => {
+      lab = await CaseLab.make(mode);
+      for (const node of nodeNames) {
+        lab.informers[node].of<Service>('services').set(webObjects.service);
+        lab.informers[node].of<EndpointSlice>('endpointslices').set(...webObjects.slices);
+      }
+      await lab.startProxies(mode, 'default');
+    });
+    after(async () => lab?.end());
+
+    for (const one of policyCases) {
+      // The kernel here has no sockets of SCTP.
+      const asks = one.asks.filter(({ protocol }) => protocol !== 'sctp');
+      test(one.name, async () => {
+        await lab.setPolicies(one.policies);
+        for (const family of familyNames) await check(lab, asks, family);
+      });
+    }
+
+    test('nothing is left when the last policy goes', async () => {
+      await lab.setPolicies([]);
+      for (const node of nodeNames) {
+        const { exec } = lab.place(node);
+        const rules = await Promise.all([
+          exec.sh('nft list tables'),
+          exec.sh('iptables-save -t filter'),
+          exec.sh('ip6tables-save -t filter'),
+        ]);
+        assert.doesNotMatch(rules.join(''), /PW-POL|podwire-policy/);
+      }
+    });
+  });
+}
