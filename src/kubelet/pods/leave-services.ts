@@ -32,10 +32,14 @@ export interface ServiceExitOptions {
 /** However long the grace: an endpoint controller that does not answer holds nobody up for more than this. */
 export const longestLeaveMs = 2_000;
 
-/** The other nodes write the same tables as this one: where a commit is slow, each gets this many times what it took here. */
+/**
+ * The other nodes write the same tables as this one: where commits are slow, each gets this many times what one took here, the slowest of
+ * the last half minute. One alone says little: on a crowded machine the next takes 80 ms here and 700 ms there.
+ */
 const ownCommits = 3;
+const rememberedMs = 30_000;
 /** But no more than so many times the drain that was asked for. */
-const longestDrain = 5;
+const longestDrain = 8;
 
 type Endpoint = NonNullable<EndpointSlice['endpoints']>[number];
 
@@ -59,6 +63,8 @@ class Exits implements ServiceExit {
   /** When it was first seen that no slice wants connections for the pod any more. */
   readonly #leftAtMs = new Map<string, number>();
   readonly #waiting = new Map<string, Set<() => void>>();
+  /** How long commits took that pods waited for. */
+  #commits: readonly { readonly atMs: number; readonly ms: number }[] = [];
 
   constructor(options: ServiceExitOptions) {
     this.#options = options;
@@ -100,9 +106,15 @@ class Exits implements ServiceExit {
     const { drainMs } = this.#options;
     const leftAtMs = this.#leftAtMs.get(uid) ?? (await this.#left(uid, signal));
     onSeen();
-    const ownMs = (await own) ?? 0;
-    const ms = Math.min(Math.max(drainMs, ownCommits * ownMs), longestDrain * drainMs);
+    const slowestMs = this.#slowest((await own) ?? 0);
+    const ms = Math.min(Math.max(drainMs, ownCommits * slowestMs), longestDrain * drainMs);
     await after(leftAtMs + ms - performance.now(), signal);
+  }
+
+  #slowest(ms: number): number {
+    const atMs = performance.now();
+    this.#commits = [...this.#commits.filter((one) => one.atMs > atMs - rememberedMs), { atMs, ms }];
+    return Math.max(...this.#commits.map((one) => one.ms));
   }
 
   #left(uid: string, signal: AbortSignal): Promise<number> {
