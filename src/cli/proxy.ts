@@ -5,19 +5,26 @@ import { createApiClient } from '../api/http-client.ts';
 import { createLogger } from '../api/logger.ts';
 import { createInformerFactory } from '../api/shared-informers.ts';
 import { createRunner } from '../kernel/runner.ts';
-import { startProxy } from '../proxy/index.ts';
+import { cleanUpAll, startProxy } from '../proxy/index.ts';
 import type { ProxyArguments } from './commands/proxy.ts';
+import { inClusterConfig } from './in-cluster-config.ts';
 import { readKubeconfigFile } from './kubeconfig-file.ts';
 import { shutdownSignal } from './shutdown.ts';
 
-/** Runs until SIGTERM; rules outlive it. Rejects when the kubeconfig cannot be used, or this machine cannot do the mode. */
+/** Runs until SIGTERM; rules outlive it, but for `--cleanup`, which removes them and ends. Rejects when the kubeconfig cannot be used, or this machine cannot do the mode. */
 export async function runProxy(argv: ProxyArguments): Promise<void> {
   const signal = shutdownSignal();
   const nodeName = argv['hostname-override'];
   const logger = createLogger((line) => process.stdout.write(line), { node: nodeName });
-  const client = createApiClient(readKubeconfigFile(argv.kubeconfig));
-  const informers = createInformerFactory(client, { logger, signal });
   const runner = await createRunner({ logger });
+  if (argv.cleanup) {
+    const isClean = await cleanUpAll({ exec: runner, logger });
+    await runner.close();
+    process.exit(isClean ? 0 : 1);
+  }
+  const { kubeconfig } = argv;
+  const client = createApiClient(kubeconfig === undefined ? inClusterConfig() : readKubeconfigFile(kubeconfig));
+  const informers = createInformerFactory(client, { logger, signal });
   await startProxy({
     exec: runner,
     nodeName,

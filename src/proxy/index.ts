@@ -27,6 +27,7 @@ import { cleanUpLocalhost, cleanUpOthers } from './other-modes.ts';
 import { namesLoopback, withLocalhostPorts } from './userspace/localhost-ports.ts';
 
 export { createDepartures } from './departures.ts';
+export { cleanUpAll } from './other-modes.ts';
 
 /** What the proxy of a node is given. */
 export interface ProxyOptions {

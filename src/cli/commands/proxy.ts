@@ -3,7 +3,8 @@ import type { CommandModule } from 'yargs';
 import { autoMode, defaultProxyMode, proxyModes, type WantedMode } from '../../proxy/back-end.ts';
 
 export interface ProxyArguments {
-  readonly kubeconfig: string;
+  /** Undefined: as a pod of the cluster. */
+  readonly kubeconfig: string | undefined;
   readonly 'hostname-override': string;
   readonly 'proxy-mode': WantedMode;
   readonly 'cluster-cidr': string | undefined;
@@ -11,6 +12,7 @@ export interface ProxyArguments {
   readonly 'localhost-nodeports': boolean;
   readonly 'metrics-bind-address': string;
   readonly 'healthz-bind-address': string;
+  readonly cleanup: boolean;
 }
 
 /** Those of kube-proxy. */
@@ -41,7 +43,11 @@ export const proxyCommand: CommandModule<object, ProxyArguments> = {
   describe: 'the Service proxy alone, on a node of any cluster, in the place of kube-proxy',
   builder: (cli) =>
     cli.options({
-      kubeconfig: { type: 'string', demandOption: true, requiresArg: true, describe: 'how to reach the API server' },
+      kubeconfig: {
+        type: 'string',
+        requiresArg: true,
+        describe: 'how to reach the API server; in a pod its ServiceAccount without it',
+      },
       'hostname-override': {
         type: 'string',
         requiresArg: true,
@@ -56,6 +62,11 @@ export const proxyCommand: CommandModule<object, ProxyArguments> = {
       ...proxyOptions,
       'metrics-bind-address': { type: 'string', default: metricsBindAddress, describe: '"" for none' },
       'healthz-bind-address': { type: 'string', default: healthzBindAddress, describe: '"" for none' },
+      cleanup: {
+        type: 'boolean',
+        default: false,
+        describe: 'take away every rule that it ever made on this node, in any mode, and end',
+      },
     }),
   handler: async (argv) => {
     const { runProxy } = await import('../proxy.ts');

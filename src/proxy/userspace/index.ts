@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Change } from '../../kernel/change.ts';
 import type { Exec } from '../../kernel/exec.ts';
-import type { Family } from '../../kernel/family.ts';
+import { ipv4, ipv6, type Family } from '../../kernel/family.ts';
 import type { Mode } from '../back-end.ts';
 import { iptablesMode } from '../iptables/index.ts';
 import { createUserspaceBackEnd } from './back-end.ts';
@@ -13,9 +13,10 @@ import { removeRelayAddress } from './relay-link.ts';
 const endLooks = 10;
 const endLookMs = 50;
 
-async function removeAddress(exec: Exec, family: Family): Promise<readonly Change[]> {
-  const removed = await removeRelayAddress(exec, family);
-  return removed ? [{ action: 'delete', object: 'relay address', reason: 'no relay runs' }] : [];
+/** Of both families: it may have served the other one when that was cleaned up. */
+async function removeAddresses(exec: Exec): Promise<readonly Change[]> {
+  const removed = await Promise.all([ipv4, ipv6].map((family) => removeRelayAddress(exec, family)));
+  return removed.includes(true) ? [{ action: 'delete', object: 'relay address', reason: 'no relay runs' }] : [];
 }
 
 /** False while it goes on, as it carries something or serves another family. */
@@ -30,12 +31,12 @@ async function hasEnded(exec: Exec): Promise<boolean> {
 }
 
 /**
- * It listens no more for this family; what it carries goes on, and with the last connection it ends. Then its address goes: now, or where it
+ * It listens no more for this family; what it carries goes on, and with the last connection it ends. Then its addresses go: now, or where it
  * goes on with the next start.
  */
 async function cleanUp(exec: Exec, family: Family): Promise<readonly Change[]> {
   const closed = await closePorts(exec, family);
-  return [...closed, ...((await hasEnded(exec)) ? await removeAddress(exec, family) : [])];
+  return [...closed, ...((await hasEnded(exec)) ? await removeAddresses(exec) : [])];
 }
 
 async function closePorts(exec: Exec, family: Family): Promise<readonly Change[]> {
