@@ -25,7 +25,17 @@ export interface Link {
   readonly callIptables: boolean;
   /** The same for IPv6. */
   readonly callIp6tables: boolean;
+  /** Of a VXLAN link. */
+  readonly vxlan?: Vxlan;
   readonly addresses: readonly LinkAddress[];
+}
+
+export interface Vxlan {
+  readonly id: number;
+  /** The address that it sends from; undefined when the kernel chooses. */
+  readonly local: string | undefined;
+  readonly port: number;
+  readonly learning: boolean;
 }
 
 export interface Route {
@@ -52,10 +62,18 @@ interface RawLink {
   master?: string;
   linkinfo?: {
     info_kind?: string;
-    info_data?: { nf_call_iptables?: number; nf_call_ip6tables?: number };
+    info_data?: { nf_call_iptables?: number; nf_call_ip6tables?: number } & RawVxlan;
     info_slave_data?: { hairpin?: boolean };
   };
   addr_info?: { local?: string; prefixlen?: number }[];
+}
+
+interface RawVxlan {
+  id?: number;
+  local?: string;
+  local6?: string;
+  port?: number;
+  learning?: boolean;
 }
 
 interface RawRoute {
@@ -64,18 +82,24 @@ interface RawRoute {
   dev?: string;
 }
 
+function vxlanOf({ id = 0, local, local6, port = 0, learning = false }: RawVxlan): Vxlan {
+  return { id, local: local ?? local6, port, learning };
+}
+
 function linkOf(raw: RawLink): Link {
+  const { info_kind: kind, info_data: data } = raw.linkinfo ?? {};
   return {
     name: raw.ifname,
-    kind: raw.linkinfo?.info_kind ?? '',
+    kind: kind ?? '',
     mac: raw.address ?? '',
     mtu: raw.mtu,
     up: raw.flags.includes('UP'),
     master: raw.master,
     alias: raw.ifalias,
     hairpin: raw.linkinfo?.info_slave_data?.hairpin === true,
-    callIptables: raw.linkinfo?.info_data?.nf_call_iptables === 1,
-    callIp6tables: raw.linkinfo?.info_data?.nf_call_ip6tables === 1,
+    callIptables: data?.nf_call_iptables === 1,
+    callIp6tables: data?.nf_call_ip6tables === 1,
+    ...(kind === 'vxlan' && data !== undefined ? { vxlan: vxlanOf(data) } : {}),
     addresses: (raw.addr_info ?? []).flatMap(({ local, prefixlen }) =>
       local === undefined || prefixlen === undefined ? [] : [{ address: local, prefixLength: prefixlen }],
     ),
@@ -110,8 +134,8 @@ export async function readRoutes(
   }));
 }
 
-/** Reads `Command failed -:3` lines: what stands before each is why. */
-function failuresOf(stderr: string, lines: readonly string[]): BatchFailure[] {
+/** Reads `Command failed -:3` lines of iproute2: what stands before each is why. */
+export function failuresOf(stderr: string, lines: readonly string[]): BatchFailure[] {
   const failures: BatchFailure[] = [];
   let message: string[] = [];
   for (const text of stderr.split('\n')) {
