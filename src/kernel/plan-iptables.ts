@@ -206,14 +206,16 @@ function splitFilter(plan: TablePlan, observed: RuleSet): { readonly before: Blo
   };
 }
 
-/** The whole plan: filter grows, nat changes, filter shrinks; every state between is harmless. */
+/** The whole plan: mangle at once, filter grows, nat changes, filter shrinks; every state between is harmless. */
 export function planRules(options: PlanRulesOptions): RulesPlan {
+  const mangle = planTable('mangle', options);
   const filter = planTable('filter', options);
   const nat = planTable('nat', options);
   const halves = splitFilter(filter, options.observed);
   return {
-    changes: [...filter.changes, ...nat.changes],
+    changes: [...mangle.changes, ...filter.changes, ...nat.changes],
     input:
+      printInBlocks(mangle, Number.POSITIVE_INFINITY) +
       printBlock(halves.before) +
       printInBlocks(nat, options.blockSize ?? Number.POSITIVE_INFINITY) +
       printBlock(halves.after),
@@ -235,7 +237,7 @@ export function observedAfter(options: PlanRulesOptions): RuleSet {
   const { desired, observed, only, owns } = options;
   if (only !== undefined) return observedAfterSome(options, only);
   const result = new Map<string, ReadonlyMap<string, readonly string[]>>(observed);
-  for (const table of ['filter', 'nat'] as const) {
+  for (const table of ['mangle', 'filter', 'nat'] as const) {
     const chains = new Map<string, readonly string[]>();
     const hooks = desired.hooks.filter((hook) => hook.table === table);
     const names = new Set([...(observed.get(table)?.keys() ?? []), ...hooks.map(({ chain }) => chain)]);
