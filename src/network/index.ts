@@ -13,6 +13,7 @@ import { createAddressPool } from './address-pool.ts';
 import { nodePart, peersOf, podCIDRsOf } from './cluster.ts';
 import type { NodeNetwork } from './contract.ts';
 import { NodeLink } from './node-link.ts';
+import { defaultVxlanPort, type PodNetworkMode } from './mode.ts';
 import { PodLinks, type PodGround } from './pod-links.ts';
 import { abandonedPods } from './abandoned.ts';
 import type { AdoptedPod } from './plan-pod.ts';
@@ -29,6 +30,10 @@ export interface NodeNetworkOptions {
   readonly nodeIPs: readonly string[];
   /** Addresses of all pods of all nodes, one a family. */
   readonly clusterCIDRs: readonly string[];
+  /** How pods of other nodes are reached. Default `routes`. */
+  readonly mode?: PodNetworkMode;
+  /** The UDP port of VXLAN, the same on all nodes. Default 4789. */
+  readonly vxlanPort?: number;
   readonly informers: InformerFactory;
   readonly events: EventRecorder;
   readonly logger: Logger;
@@ -59,10 +64,10 @@ class BridgeNetwork implements NodeNetwork {
   #ground: PodGround | undefined;
 
   constructor(options: NodeNetworkOptions) {
-    const { exec, nodeName, nodeIPs, clusterCIDRs, informers } = options;
+    const { exec, nodeName, nodeIPs, clusterCIDRs, mode = 'routes', vxlanPort = defaultVxlanPort, informers } = options;
     this.#options = options;
     this.#logger = options.logger.with({ part: 'network' });
-    this.#node = new NodeLink({ exec, nodeName, nodeIPs, clusterCIDRs, logger: this.#logger });
+    this.#node = new NodeLink({ exec, nodeName, nodeIPs, clusterCIDRs, mode, vxlanPort, logger: this.#logger });
     this.#links = new PodLinks(exec, this.#logger, {
       admit: async (pod) => this.#policies?.admit(pod.netns, localPod(pod), this.#podOf(pod)),
       leave: ({ netns }) => this.#policies?.leave(netns),

@@ -4,6 +4,10 @@ import { parseIP } from '../api/addresses.ts';
 import type { PodIdentity } from './contract.ts';
 
 export const bridgeName = 'pw0';
+/** The VXLAN link to nodes that a plain route does not reach. */
+export const overlayName = 'pwvx0';
+/** Its network number (VNI), the same on all nodes. */
+export const overlayId = 78;
 /** The `proto` number of our routes; not one of /etc/iproute2/rt_protos. */
 export const routeProtocol = 78;
 /** The link group of ours that links are in for the moment in which they go. */

@@ -4,12 +4,15 @@ import type { Logger } from '../api/logger.ts';
 import { printChanges, type Change } from '../kernel/change.ts';
 import type { Exec } from '../kernel/exec.ts';
 import { families, familyOfText, type Family } from '../kernel/family.ts';
-import { IpBatchError, readLinks, readRoutes, runIpBatch, type Link } from '../kernel/ip.ts';
+import { readForwarding, readNeighbours, runBridgeBatch } from '../kernel/forwarding.ts';
+import { IpBatchError, isMissing, readLinks, readRoutes, runIpBatch, type Link } from '../kernel/ip.ts';
 import type { DesiredRules } from '../kernel/plan-iptables.ts';
 import { createRuleWriter, type RuleWriter } from '../kernel/rule-writer.ts';
 import { readSysctls, writeSysctls } from '../kernel/sysctl.ts';
 import { gatewayOf } from './address-pool.ts';
-import { bridgeAlias, bridgeName, macOf, routeProtocol } from './names.ts';
+import type { PodNetworkMode } from './mode.ts';
+import { bridgeAlias, bridgeName, macOf, overlayName, routeProtocol } from './names.ts';
+import { mergeRules, senderRules, tunnelRules } from './overlay-rules.ts';
 import {
   bridgeNetfilterSetting,
   givenAddresses,
@@ -21,6 +24,15 @@ import {
   type ObservedNode,
   type Peer,
 } from './plan-node.ts';
+import {
+  markAcross,
+  overlayMac,
+  overlayMtu,
+  planOverlay,
+  vtepsOf,
+  type DesiredOverlay,
+  type ObservedOverlay,
+} from './plan-overlay.ts';
 
 export interface NodeLinkOptions {
   readonly exec: Exec;
@@ -29,6 +41,8 @@ export interface NodeLinkOptions {
   readonly nodeIPs: readonly string[];
   /** One a family. */
   readonly clusterCIDRs: readonly string[];
+  readonly mode: PodNetworkMode;
+  readonly vxlanPort: number;
   readonly logger: Logger;
 }
 
@@ -36,6 +50,13 @@ interface Wanted {
   /** One a family. */
   readonly podCIDRs: readonly string[];
   readonly peers: readonly Peer[];
+}
+
+/** What is wanted, as it is on this node's links. */
+interface Target {
+  readonly node: DesiredNode;
+  /** Undefined when every node is reached by a route. */
+  readonly overlay: DesiredOverlay | undefined;
 }
 
 const defaultMtu = 1500;
@@ -112,68 +133,118 @@ export class NodeLink {
     wanted: Wanted,
     how: 'sync' | 'audit',
   ): Promise<{ mtu: number; changes: readonly Change[]; missing: readonly string[] }> {
-    const { exec } = this.#options;
+    const { exec, nodeName } = this.#options;
     const observed = await this.#observe();
-    const desired = this.#desired(wanted, observed.links);
-    const plan = planNode(desired, observed);
+    const target = this.#target(wanted, observed.links);
+    const tunnel = planOverlay(target.overlay, bridgeAlias(nodeName), observed);
+    const isGone = tunnel.renews || tunnel.removal.length > 0;
+    const routes = observed.routes.filter(({ device }) => !(isGone && device === overlayName));
+    const plan = planNode(target.node, { ...observed, routes });
+    const steps = [...tunnel.steps, ...plan.steps];
     await writeSysctls(exec, plan.settings);
-    // Rules before links: what comes up first must not be seen unmasqueraded.
-    const ruleChanges = await this.#bringRules(wanted, how, observed.links);
-    const failures = await runIpBatch(exec, plan.lines);
+    // Before the rules that guard it.
+    const unremoved = await runIpBatch(
+      exec,
+      tunnel.removal.map(({ line }) => line),
+    );
+    if (unremoved.some((failure) => !isMissing(failure))) throw new IpBatchError('the overlay', unremoved);
+    // Rules before links: what comes up first must not be seen unmasqueraded, and the tunnel hears no stranger.
+    const ruleChanges = await this.#bringRules(wanted, target, how, observed.links);
+    const failures = await runIpBatch(
+      exec,
+      steps.map(({ line }) => line),
+    );
     // One node that cannot be reached (another segment) must not hold up the rest.
-    const routeFailures = failures.filter(({ line }) => line.startsWith('route '));
-    if (failures.length > routeFailures.length) throw new IpBatchError('pod network of the node', failures);
+    const ofPeers = failures.filter(({ line }) => /^(route|neighbour) /.test(line));
+    if (failures.length > ofPeers.length) throw new IpBatchError('pod network of the node', failures);
     await writeSysctls(exec, plan.settingsAfter);
-    const failed = new Set(failures.map(({ index }) => index));
+    const unsent = await runBridgeBatch(
+      exec,
+      tunnel.forwarding.map(({ line }) => line),
+    );
+    const [failed, unforwarded] = [failures, unsent].map((some) => new Set(some.map(({ index }) => index)));
     return {
-      mtu: desired.bridge.mtu,
-      changes: [...plan.changes, ...ruleChanges, ...plan.steps.filter((_, index) => !failed.has(index))],
+      mtu: target.node.bridge.mtu,
+      changes: [
+        ...plan.changes,
+        ...tunnel.removal,
+        ...ruleChanges,
+        ...steps.filter((_, index) => failed?.has(index) !== true),
+        ...tunnel.forwarding.filter((_, index) => unforwarded?.has(index) !== true),
+      ],
       missing: [
         ...(observed.settings.has(bridgeNetfilterSetting) ? [] : [bridgeNetfilterMissing]),
-        ...routeFailures.map(({ line, message }) => `cannot set "${line}": ${message}`),
+        ...[...ofPeers, ...unsent].map(({ line, message }) => `cannot set "${line}": ${message}`),
       ],
     };
   }
 
-  #desired({ podCIDRs, peers }: Wanted, links: readonly Link[]): DesiredNode {
-    const { nodeName, nodeIPs } = this.#options;
+  #target({ podCIDRs, peers }: Wanted, links: readonly Link[]): Target {
+    const { nodeName, nodeIPs, mode, vxlanPort } = this.#options;
     const uplink = uplinkOf(links, nodeIPs);
+    // The family that carries the overlay's packets.
+    const local = nodeIPs.find((ip) => ofFamily(podCIDRs, familyOfText(ip)) !== undefined) ?? '';
+    const uplinkMtu = uplink?.mtu ?? defaultMtu;
+    // A node across may come at any time, and pods keep the MTU that they were made with.
+    const mtu = mode === 'routes' ? uplinkMtu : overlayMtu(uplinkMtu, local);
     const addresses = podCIDRs.map((text) => {
       const cidr = parseCIDR(text);
       return { address: gatewayOf(cidr), prefixLength: cidr.prefixLength };
     });
-    const bridge = {
-      alias: bridgeAlias(nodeName),
-      mac: macOf(addresses[0]?.address ?? ''),
-      mtu: uplink?.mtu ?? defaultMtu,
-      addresses,
-    };
+    const alias = bridgeAlias(nodeName);
+    const bridge = { alias, mac: macOf(addresses[0]?.address ?? ''), mtu, addresses };
     // A node has no route for a family that its own pods do not have.
     const others = peers.filter(
       ({ node, ip }) => node !== nodeName && ofFamily(podCIDRs, familyOfText(ip)) !== undefined,
     );
-    return { bridge, peers: others, uplink: uplink?.name };
+    const marked = markAcross(others, mode, local, uplink);
+    const vteps = vtepsOf(marked, local);
+    const gateways = addresses.map(({ address }) => address);
+    const tunnel = {
+      alias,
+      mac: overlayMac(podCIDRs[0] ?? ''),
+      mtu,
+      local,
+      port: vxlanPort,
+      addresses: gateways,
+      vteps,
+    };
+    return {
+      node: { bridge, peers: marked, uplink: uplink?.name },
+      overlay: vteps.length === 0 ? undefined : tunnel,
+    };
   }
 
   /** Undefined for a family that this node's pods do not have. */
-  #rulesOf(family: Family, { podCIDRs, peers }: Wanted): DesiredRules | undefined {
+  #rulesOf(family: Family, { podCIDRs }: Wanted, { node: { peers }, overlay }: Target): DesiredRules | undefined {
     const { nodeName, nodeIPs, clusterCIDRs } = this.#options;
     const podCIDR = ofFamily(podCIDRs, family);
     if (podCIDR === undefined) return undefined;
     const nodeIP = ofFamily(nodeIPs, family);
-    const others = peers.filter(({ node, ip }) => node !== nodeName && familyOfText(ip) === family);
-    const nodes = [...(nodeIP === undefined ? [] : [{ node: nodeName, ip: nodeIP }]), ...others];
-    return networkRules({ family, clusterCIDR: ofFamily(clusterCIDRs, family) ?? podCIDR, podCIDR, nodes });
+    // Nodes across would answer a pod past the tunnel.
+    const near = peers.filter(({ ip, across }) => across !== true && familyOfText(ip) === family);
+    const nodes = [...(nodeIP === undefined ? [] : [{ node: nodeName, ip: nodeIP }]), ...near];
+    const clusterCIDR = ofFamily(clusterCIDRs, family) ?? podCIDR;
+    const rules = networkRules({ family, clusterCIDR, podCIDR, nodes });
+    if (overlay === undefined) return rules;
+    const { port, local, vteps } = overlay;
+    const carries = familyOfText(local) === family;
+    return mergeRules(rules, tunnelRules({ clusterCIDR }), ...(carries ? [senderRules({ family, port, vteps })] : []));
   }
 
   /** A family that is not wanted any more is cleared; what tells after a restart is the bridge's address of it. */
-  async #bringRules(wanted: Wanted, how: 'sync' | 'audit', links: readonly Link[]): Promise<readonly Change[]> {
+  async #bringRules(
+    wanted: Wanted,
+    target: Target,
+    how: 'sync' | 'audit',
+    links: readonly Link[],
+  ): Promise<readonly Change[]> {
     const { exec } = this.#options;
     const bridge = links.find(({ name }) => name === bridgeName);
     const held = bridge === undefined ? [] : givenAddresses(bridge).map(({ address }) => address);
     const changes: Change[] = [];
     for (const family of families) {
-      const rules = this.#rulesOf(family, wanted);
+      const rules = this.#rulesOf(family, wanted, target);
       if (rules === undefined && !this.#writers.has(family) && ofFamily(held, family) === undefined) continue;
       const writer = this.#writers.get(family) ?? createRuleWriter({ exec, family, owns: ownsNetworkChain });
       this.#writers.set(family, writer);
@@ -182,18 +253,27 @@ export class NodeLink {
     return changes;
   }
 
-  async #observe(): Promise<ObservedNode> {
+  async #observe(): Promise<ObservedNode & ObservedOverlay> {
     const { exec, nodeIPs } = this.#options;
     const [links, ...routesOf] = await Promise.all([
       readLinks(exec),
       ...families.map((family) => readRoutes(exec, family, routeProtocol)),
     ]);
-    const routes = routesOf.flat();
+    const isTunnelling = links.some(({ name }) => name === overlayName);
+    const [neighbours, forwarding] = isTunnelling
+      ? await Promise.all([readNeighbours(exec, overlayName), readForwarding(exec, overlayName)])
+      : [[], []];
     const names = settingNames(uplinkOf(links, nodeIPs)?.name);
+    const settings = await this.#settings(names);
+    return { links, routes: routesOf.flat(), settings, neighbours, forwarding };
+  }
+
+  async #settings(names: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    const { exec } = this.#options;
     const settings = await readSysctls(exec, names);
-    if (settings.has(bridgeNetfilterSetting) || this.#triedModule) return { links, routes, settings };
+    if (settings.has(bridgeNetfilterSetting) || this.#triedModule) return settings;
     this.#triedModule = true;
     await exec.run({ argv: ['modprobe', 'br_netfilter'] }).catch(() => undefined);
-    return { links, routes, settings: await readSysctls(exec, names) };
+    return readSysctls(exec, names);
   }
 }

@@ -5,7 +5,8 @@ import { familyOfText, ipv6, type Family } from '../kernel/family.ts';
 import { comment } from '../kernel/iptables.ts';
 import type { Link, LinkAddress, Route } from '../kernel/ip.ts';
 import type { DesiredRules } from '../kernel/plan-iptables.ts';
-import { bridgeName, routeProtocol } from './names.ts';
+import { gatewayOf } from './address-pool.ts';
+import { bridgeName, overlayName, routeProtocol } from './names.ts';
 
 /** Another node, as far as packets of one family to it go. */
 export interface Peer {
@@ -14,6 +15,8 @@ export interface Peer {
   readonly ip: string;
   /** Its pods. */
   readonly podCIDR: string | undefined;
+  /** A plain route does not reach it, the overlay does. */
+  readonly across?: boolean;
 }
 
 export interface DesiredNode {
@@ -41,7 +44,7 @@ export interface NodePlan {
   readonly changes: readonly Change[];
   /** For `ip -batch`, in order; `steps[i]` tells what line i does. */
   readonly lines: readonly string[];
-  readonly steps: readonly Change[];
+  readonly steps: readonly Step[];
   readonly settings: ReadonlyMap<string, string>;
   /** Settings of the bridge that this plan makes: they exist only after the lines. */
   readonly settingsAfter: ReadonlyMap<string, string>;
@@ -52,11 +55,17 @@ export class ForeignLinkError extends Error {
   override readonly name = 'ForeignLinkError';
 }
 
-interface Step extends Change {
+/** A change and the line that makes it. */
+export interface Step extends Change {
   readonly line: string;
 }
 
-const step = (action: string, object: string, reason: string, line: string): Step => ({ action, object, reason, line });
+export const step = (action: string, object: string, reason: string, line: string): Step => ({
+  action,
+  object,
+  reason,
+  line,
+});
 
 /** Ours by its alias; or, when the alias was not set yet, by the hardware address that it was made with. */
 function isOurBridge(link: Link, { alias, mac }: DesiredNode['bridge']): boolean {
@@ -128,6 +137,12 @@ function bridgeSteps({ bridge }: DesiredNode, links: readonly Link[]): Step[] {
   ];
 }
 
+/** How packets for the pods of a node leave. The overlay's next hop is a neighbour that its plan makes known, and in no subnet of ours. */
+function wayTo({ ip, across }: Peer, podCIDR: string): { readonly via: string; readonly words: string } {
+  const via = across === true ? gatewayOf(parseCIDR(podCIDR)) : ip;
+  return { via, words: `via ${via}${across === true ? ` dev ${overlayName} onlink` : ''}` };
+}
+
 /** Routes to the pods of these nodes, and none else of ours. */
 export function routeSteps({ peers }: Pick<DesiredNode, 'peers'>, routes: readonly Route[]): readonly Step[] {
   const steps: Step[] = [];
@@ -137,13 +152,14 @@ export function routeSteps({ peers }: Pick<DesiredNode, 'peers'>, routes: readon
     const line = `route delete ${destination}${via === undefined ? '' : ` via ${via}`} proto ${routeProtocol}`;
     steps.push(step('delete', `route ${destination}`, 'no node has these pods', line));
   }
-  for (const [destination, { node, ip }] of wanted) {
+  for (const [destination, peer] of wanted) {
     const route = routes.find((one) => one.destination === destination);
-    if (route?.via === ip) continue;
+    const { via, words } = wayTo(peer, destination);
+    if (route?.via === via && (route.device === overlayName) === (peer.across === true)) continue;
     // `replace` only where the one that is there is ours: somebody else's route makes `add` fail and is left alone.
     const verb = route === undefined ? 'add' : 'replace';
-    const line = `route ${verb} ${destination} via ${ip} proto ${routeProtocol}`;
-    steps.push(step(verb, `route ${destination}`, `pods of node ${node}`, line));
+    const line = `route ${verb} ${destination} ${words} proto ${routeProtocol}`;
+    steps.push(step(verb, `route ${destination}`, `pods of node ${peer.node}`, line));
   }
   return steps;
 }
