@@ -78,7 +78,7 @@ async function startNode(argv: AgentArguments, { exec, logger, signal }: Ground)
   const informers = createInformerFactory(client, { logger, signal });
   const recorder = (component: string) => createEventRecorder(client, { component, host: nodeName, logger });
   const shared = { exec, nodeName, ...addresses, informers, logger, signal, proxyMode: argv['proxy-mode'] };
-  const network = createNodeNetwork({ ...shared, events: recorder('podwire-network') });
+  const network = createNodeNetwork({ ...shared, ...networkSettings(argv), events: recorder('podwire-network') });
   startServiceAddresses({ ...shared, events: recorder('podwire-network') });
   const ociRuntime = argv['oci-runtime'] ?? ociRuntimeHere();
   const { runtime, images } = createBuiltinRuntime({

@@ -28,12 +28,14 @@ function refuseOtherSettings(config: LabConfig, wanted: Partial<LabConfig>): voi
     throw new LabError(
       `lab ${name} takes a node for dead after ${grace}s: podwire down first, then up with ${wanted.nodeMonitorGraceSeconds}s`,
     );
-  if (wanted.segments !== undefined && wanted.segments !== (config.segments ?? 1))
-    throw new LabError(
-      `lab ${name} has segments ${config.segments ?? 1}: podwire down first, then up with segments ${wanted.segments}`,
-    );
-  if (wanted.dns !== undefined && wanted.dns !== (config.dns ?? 'on'))
-    throw new LabError(`lab ${name} has dns ${config.dns ?? 'on'}: podwire down first, then up with dns ${wanted.dns}`);
+  const given: readonly [what: string, has: unknown, wants: unknown][] = [
+    ['segments', config.segments ?? 1, wanted.segments],
+    ['pod network', config.podNetwork ?? 'the default one', wanted.podNetwork],
+    ['dns', config.dns ?? 'on', wanted.dns],
+  ];
+  for (const [what, has, wants] of given)
+    if (wants !== undefined && wants !== has)
+      throw new LabError(`lab ${name} has ${what} ${has}: podwire down first, then up with ${what} ${wants}`);
 }
 
 /** What exists wins: a person may only add nodes to it. Throws a LabError that says how to get what was asked for. */

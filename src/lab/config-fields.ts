@@ -9,6 +9,7 @@ import {
   maxNodes,
   maxSegments,
   onOff,
+  podNetworks,
   rangeOf,
 } from './config.ts';
 import { checkNodeLabel, labelKeyProblem, labelValueProblem } from './node-labels.ts';
@@ -61,6 +62,7 @@ export const fileFields: Field = {
         nodeSubnet: range,
         podSubnet: range,
         serviceSubnet: range,
+        podNetwork: oneOf(...podNetworks),
         kubeProxyMode: oneOf(...kubeProxyModes),
       },
     },

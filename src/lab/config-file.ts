@@ -9,6 +9,7 @@ import {
   type LabConfig,
   type NodeSettings,
   type OnOff,
+  type PodNetwork,
 } from './config.ts';
 
 /** What checkValue has made sure of. */
@@ -26,6 +27,7 @@ interface LabFileShape {
     readonly nodeSubnet?: string;
     readonly podSubnet?: string;
     readonly serviceSubnet?: string;
+    readonly podNetwork?: PodNetwork;
     readonly kubeProxyMode?: KubeProxyMode;
   };
   readonly internet?: Internet;
@@ -132,7 +134,7 @@ function configOf({ name, nodes, networking = {}, ...rest }: LabFileShape): Part
       ...(segment === undefined ? {} : { segment }),
     })),
   );
-  const { nodeSubnet, podSubnet, serviceSubnet, kubeProxyMode } = networking;
+  const { nodeSubnet, podSubnet, serviceSubnet, podNetwork, kubeProxyMode } = networking;
   const { segments, internet, dns, insecureRegistries, nodeMonitorGracePeriodSeconds: nodeMonitorGraceSeconds } = rest;
   return {
     ...(name === undefined ? {} : { name }),
@@ -141,6 +143,7 @@ function configOf({ name, nodes, networking = {}, ...rest }: LabFileShape): Part
     ...(nodeSubnet === undefined ? {} : { nodeCIDR: nodeSubnet }),
     ...(podSubnet === undefined ? {} : { podCIDR: podSubnet }),
     ...(serviceSubnet === undefined ? {} : { serviceCIDR: serviceSubnet }),
+    ...(podNetwork === undefined ? {} : { podNetwork }),
     ...(kubeProxyMode === undefined ? {} : { kubeProxyMode }),
     ...(internet === undefined ? {} : { internet }),
     ...(nodeMonitorGraceSeconds === undefined ? {} : { nodeMonitorGraceSeconds }),

@@ -29,6 +29,8 @@ export interface LabConfig {
   readonly internet?: Internet;
   /** Whether the cluster has a DNS of its own; on when left out. */
   readonly dns?: OnOff;
+  /** How pods of other nodes are reached; `routes` when left out, and `auto` where there are several segments. */
+  readonly podNetwork?: PodNetwork;
   /** How Services get into the kernels of the nodes; iptables when left out. */
   readonly kubeProxyMode?: KubeProxyMode;
   /** A node that gives no sign of life for so long is NotReady; 40 s when left out. */
@@ -37,6 +39,9 @@ export interface LabConfig {
 
 export type KubeProxyMode = (typeof kubeProxyModes)[number];
 export const kubeProxyModes = ['iptables', 'nftables', 'userspace', 'auto'] as const;
+
+export type PodNetwork = (typeof podNetworks)[number];
+export const podNetworks = ['auto', 'routes', 'vxlan'] as const;
 
 export type OnOff = (typeof onOff)[number];
 export const onOff = ['on', 'off'] as const;

@@ -12,10 +12,12 @@ export {
   machineNamed,
   nodeNames,
   outsideAddress,
+  podNetworks,
   type Internet,
   type KubeProxyMode,
   type LabConfig,
   type OnOff,
+  type PodNetwork,
 } from './config.ts';
 export { parseConfigFile } from './config-file.ts';
 export { createLab, type Lab, type LabOptions, type MachineStatus } from './lab.ts';

@@ -26,3 +26,13 @@ test('who cannot answer for addresses of load balancers says so', () => {
   assert.ok(flags('node2', settings).includes(label));
   assert.ok(!flags('node1', settings).includes(label));
 });
+
+for (const [settings, mode] of [
+  [{}, 'routes'],
+  [{ segments: 2 }, 'auto'],
+  [{ segments: 2, podNetwork: 'routes' }, 'routes'],
+  [{ podNetwork: 'vxlan' }, 'vxlan'],
+] as const)
+  test(`pods of other nodes are reached by ${mode} with ${JSON.stringify(settings)}`, () => {
+    assert.ok(flags('node1', settings).includes(`--pod-network=${mode}`));
+  });

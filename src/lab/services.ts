@@ -99,6 +99,7 @@ function agentArgv(program: Program, machine: Machine, config: LabConfig): strin
     `--image-door=${imageDoorSocket(config.name)}`,
     `--log-dir=${inside.podLogs}`,
     `--pod-manifest-path=${inside.manifests}`,
+    `--pod-network=${config.podNetwork ?? ((config.segments ?? 1) > 1 ? 'auto' : 'routes')}`,
     proxyModeFlag(config),
     `--node-lease-duration-seconds=${leaseSeconds(config)}`,
     ...settingsArgv(machine, config.nodeSettings?.[machine.name]),

@@ -1,4 +1,5 @@
 import type { CommandModule } from 'yargs';
+import { defaultVxlanPort, podNetworkModes, type PodNetworkMode } from '../../network/mode.ts';
 import type { WantedMode } from '../../proxy/back-end.ts';
 import { healthzBindAddress, metricsBindAddress, proxyOptions } from './proxy.ts';
 
@@ -7,6 +8,8 @@ export interface AgentArguments {
   readonly 'node-name': string;
   readonly 'node-ip': string;
   readonly 'cluster-cidr': string;
+  readonly 'pod-network': PodNetworkMode;
+  readonly 'vxlan-port': number;
   readonly 'cluster-domain': string;
   readonly 'cluster-dns': readonly string[] | undefined;
   readonly port: number;
@@ -53,6 +56,12 @@ export const agentCommand: CommandModule<object, AgentArguments> = {
         default: '10.45.0.0/16',
         describe: 'all pods of all nodes; one a family, a comma between',
       },
+      'pod-network': {
+        choices: podNetworkModes,
+        default: 'auto' as const,
+        describe: 'how pods of other nodes are reached; auto: by routes on the own segment, by VXLAN beyond it',
+      },
+      'vxlan-port': { type: 'number', default: defaultVxlanPort, describe: 'its UDP port, the same on all nodes' },
       'cluster-domain': { type: 'string', default: 'cluster.local' },
       'cluster-dns': { type: 'string', array: true, describe: "the cluster's DNS; pods get the node's without it" },
       port: { type: 'number', default: 10250, describe: "the node's HTTPS API (logs, exec)" },

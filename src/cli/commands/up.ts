@@ -11,6 +11,8 @@ import {
   type Internet,
   onOff,
   type OnOff,
+  podNetworks,
+  type PodNetwork,
   type KubeProxyMode,
   type LabConfig,
 } from '../../lab/index.ts';
@@ -33,6 +35,7 @@ interface UpArguments {
   readonly 'service-cidr'?: string | undefined;
   readonly 'insecure-registry'?: readonly string[] | undefined;
   readonly segments?: number | undefined;
+  readonly 'pod-network'?: PodNetwork | undefined;
   readonly internet?: Internet | undefined;
   readonly dns?: OnOff | undefined;
   readonly 'proxy-mode'?: KubeProxyMode | undefined;
@@ -58,6 +61,10 @@ export const upCommand: CommandModule<object, UpArguments> = {
         type: 'number',
         requiresArg: true,
         describe: 'switches that the nodes are dealt to, joined by a router (1)',
+      },
+      'pod-network': {
+        choices: podNetworks,
+        describe: 'how pods of other nodes are reached (routes; auto where there are segments)',
       },
       'node-cidr': {
         type: 'string',
@@ -157,6 +164,7 @@ async function wantedConfig(argv: UpArguments): Promise<Partial<LabConfig>> {
     ...(argv.name === undefined ? {} : { name: argv.name }),
     ...(argv.nodes === undefined ? {} : { nodes: nodeNames(argv.nodes) }),
     ...(argv.segments === undefined ? {} : { segments: argv.segments }),
+    ...(argv['pod-network'] === undefined ? {} : { podNetwork: argv['pod-network'] }),
     ...(argv['node-cidr'] === undefined ? {} : { nodeCIDR: argv['node-cidr'] }),
     ...(argv['pod-cidr'] === undefined ? {} : { podCIDR: argv['pod-cidr'] }),
     ...(argv['service-cidr'] === undefined ? {} : { serviceCIDR: argv['service-cidr'] }),
