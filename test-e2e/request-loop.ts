@@ -59,6 +59,14 @@ export async function hostPid(lab: Lab, pod: string): Promise<number> {
   return assert.fail(`no process in ${marker}`);
 }
 
+/** A script of Node's, in the network namespace of that process. */
+export const inNamespaceOf = (pid: number, script: string, argument: string): ResultPromise =>
+  execa('nsenter', ['-t', String(pid), '-n', process.execPath, '-e', script, argument], {
+    reject: false,
+    stdin: 'ignore',
+    timeout: 60_000,
+  });
+
 /** One loop in each of the pods' network namespaces. */
 export class RequestLoop {
   readonly #loops: readonly ResultPromise[];

@@ -1,9 +1,9 @@
 /** UDP through a Service: the servers are small programs in the pods' own network namespaces. */
-import { execa, type ResultPromise } from 'execa';
-import assert from 'node:assert/strict';
+import type { ResultPromise } from 'execa';
 import { after, before, describe, test } from 'node:test';
 import type { Pod, Service } from '../../src/api/types.gen.ts';
 import { eventually, type Lab } from '../lab.ts';
+import { hostPid, inNamespaceOf } from '../request-loop.ts';
 import { service, sleeper } from '../workloads.ts';
 
 const ECHO = `const s = require('dgram').createSocket('udp4');
@@ -13,23 +13,6 @@ const ASK = `const s = require('dgram').createSocket('udp4'); let left = 40;
 s.on('message', (m) => { console.log(String(m)); });
 const t = setInterval(() => { const c = require('dgram').createSocket('udp4'); c.on('message', (m) => { console.log(String(m)); c.close(); }).send('x', 53, process.argv[1]);
 if (--left === 0) { clearInterval(t); setTimeout(() => process.exit(), 500); } }, 5)`;
-
-/** The pid, in the host's own numbering, of the first process of a pod's container. */
-async function hostPid(lab: Lab, pod: string): Promise<number> {
-  const marker = (await lab.inPod(pod, ['readlink', '/proc/self/ns/net'])).stdout.trim();
-  const { readdir, readlink } = await import('node:fs/promises');
-  for (const pid of await readdir('/proc')) {
-    if (/^\d+$/.test(pid) && (await readlink(`/proc/${pid}/ns/net`).catch(() => '')) === marker) return Number(pid);
-  }
-  return assert.fail(`no process in ${marker}`);
-}
-
-const inNamespaceOf = (pid: number, script: string, argument: string): ResultPromise =>
-  execa('nsenter', ['-t', String(pid), '-n', process.execPath, '-e', script, argument], {
-    reject: false,
-    stdin: 'ignore',
-    timeout: 60_000,
-  });
 
 export function udpStories(lab: Lab): void {
   describe('UDP through a Service', () => {

@@ -1,0 +1,160 @@
+/**
+ * A lab of two segments joined by a router that knows no pods: node2 is across. Everything passes all the same, and the host is as it was.
+ * Needs root and what scripts/setup installs.
+ */
+import assert from 'node:assert/strict';
+import { after, afterEach, before, describe, test, type TestContext } from 'node:test';
+import type { Node, Pod, Service } from '../src/api/types.gen.ts';
+import { eventually, Lab, run } from './lab.ts';
+import { machineState } from './machine-state.ts';
+import { hostPid, inNamespaceOf } from './request-loop.ts';
+import { addressChangeStories } from './stories/address-change.ts';
+import { service, sleeper } from './workloads.ts';
+
+const lab = new Lab(process.env['PODWIRE_SEGMENTS_LAB'] ?? 'pwsegs');
+const NODES = ['node1', 'node2', 'node3'];
+const serve = 'mkdir /www && hostname > /www/index.html && exec httpd -f -v -p 8080 -h /www';
+let failed = false;
+
+/** A server on this node, of the Service `web`; its log says who called. */
+const webPod = (node: string): object => ({
+  ...sleeper(`web-${node}`, {
+    nodeName: node,
+    containers: [{ name: 'main', image: 'busybox', command: ['sh', '-c', serve] }],
+  }),
+  metadata: { name: `web-${node}`, labels: { app: 'web' } },
+});
+
+const podIP = async (pod: string): Promise<string> =>
+  (await lab.get<Pod>(['pod', pod])).status?.podIP ?? assert.fail(`${pod} has no address`);
+const nodeIP = (node: Node): string =>
+  node.status?.addresses?.find(({ type }) => type === 'InternalIP')?.address ?? assert.fail('no InternalIP');
+const wget = async (client: string, url: string): Promise<string> =>
+  (await lab.inPod(client, ['timeout', '5', 'wget', '-q', '-O', '-', url])).stdout.trim();
+
+describe('a lab of two segments', { concurrency: 1 }, () => {
+  let beforeUp: string[] = [];
+
+  before(async () => {
+    beforeUp = await machineState(lab.name);
+    await lab.up(['--segments', '2']);
+    await lab.apply(...NODES.map(webPod), service('web', 'web', { type: 'NodePort' }));
+    await lab.apply(...NODES.map((node) => sleeper(`client-${node}`, { nodeName: node })));
+    await lab.kubectl(['wait', '--for=condition=Ready', 'pod', '--all', '--timeout=60s']);
+  });
+
+  afterEach((context) => {
+    failed ||= !(context as TestContext).passed;
+  });
+
+  after(async () => {
+    if (failed) process.stderr.write(await lab.dump());
+    await lab.podwire(['down'], { mayFail: true });
+  });
+
+  test('status tells who is where', async () => {
+    const { stdout } = await lab.podwire(['status']);
+    assert.match(stdout, /SEGMENT/);
+    for (const [machine, segment] of [
+      ['control-plane', 1],
+      ['node1', 1],
+      ['node2', 2],
+      ['node3', 1],
+    ] as const)
+      assert.match(stdout, new RegExp(`^${machine} .* ${segment}$`, 'm'));
+  });
+
+  test('every pod reaches every pod under its own address, by ping and by HTTP', async () => {
+    for (const from of NODES)
+      for (const to of NODES) {
+        const address = await podIP(`web-${to}`);
+        await lab.inPod(`client-${from}`, ['ping', '-c', '1', '-w', '5', address]);
+        assert.equal(await wget(`client-${from}`, `http://${address}:8080/`), `web-${to}`);
+        const log = (await lab.kubectl(['logs', `web-${to}`])).stdout;
+        const source = (await podIP(`client-${from}`)).replaceAll('.', '\\.');
+        assert.match(log, new RegExp(`${source}[\\]:]`), `web-${to} saw client-${from} as somebody else`);
+      }
+  });
+
+  test('a Service answers from all segments to all segments', async () => {
+    const { spec } = await lab.get<Service>(['service', 'web']);
+    const url = `http://${spec?.clusterIP}/`;
+    const loop = `i=0; while [ $i -lt 60 ]; do timeout 5 wget -q -O - ${url} || echo FAILED; i=$((i+1)); done`;
+    for (const from of NODES) {
+      const answers = (await lab.inPod(`client-${from}`, ['sh', '-c', loop])).stdout.trim().split('\n');
+      assert.deepEqual(
+        [...new Set(answers)].sort(),
+        NODES.map((node) => `web-${node}`),
+        `from ${from}`,
+      );
+    }
+    const nodePort = spec?.ports?.[0]?.nodePort;
+    for (const node of await lab.nodes()) {
+      const door = `http://${nodeIP(node)}:${nodePort}/`;
+      for (let index = 0; index < 6; index += 1) {
+        assert.match((await run(['curl', '-sS', '--max-time', '5', door])).stdout, /^web-node/, `host to ${door}`);
+        const outside = await lab.onNode('outside', ['curl', '-sS', '--max-time', '5', door]);
+        assert.match(outside.stdout, /^web-node/, `outside to ${door}`);
+        const ofNode = await lab.onNode('node2', ['curl', '-sS', '--max-time', '5', url]);
+        assert.match(ofNode.stdout, /^web-node/, 'node2 itself to the Service');
+      }
+    }
+  });
+
+  test('a datagram larger than the MTU arrives whole', async () => {
+    const hear = `require('dgram').createSocket('udp4').on('message', (m) => { console.log(m.length); process.exit(); }).bind(5000)`;
+    const say = `require('dgram').createSocket('udp4').send('x'.repeat(4000), 5000, process.argv[1], () => process.exit())`;
+    const [from, to] = [await hostPid(lab, 'client-node1'), await hostPid(lab, 'client-node2')];
+    const heard = inNamespaceOf(to, hear, '');
+    let size: string | undefined;
+    void heard.then(({ stdout }) => (size = String(stdout)));
+    const address = await podIP('client-node2');
+    // The first ones may come before somebody listens.
+    await eventually('it is heard', async () => (await inNamespaceOf(from, say, address), size !== undefined));
+    assert.equal(size, '4000');
+    assert.match((await lab.inPod('client-node1', ['cat', '/sys/class/net/eth0/mtu'])).stdout, /^1450$/m);
+  });
+
+  test('the API server reaches pods of both segments', async () => {
+    for (const node of NODES) {
+      const path = `/api/v1/namespaces/default/pods/web-${node}:8080/proxy/`;
+      assert.equal((await lab.kubectl(['get', '--raw', path])).stdout.trim(), `web-${node}`);
+    }
+  });
+
+  test('names are answered on every node', async () => {
+    for (const from of NODES)
+      assert.match(await wget(`client-${from}`, 'http://web.default.svc.cluster.local/'), /^web-/);
+  });
+
+  test('a node that is added across takes part, and is forgotten when it goes', async () => {
+    await run([`${import.meta.dirname}/../scripts/podwire`, 'node', 'add', '--name', lab.name]);
+    await lab.apply(webPod('node4'));
+    await lab.kubectl(['wait', '--for=condition=Ready', 'pod/web-node4', '--timeout=60s']);
+    const address = await podIP('web-node4');
+    for (const from of NODES) assert.equal(await wget(`client-${from}`, `http://${address}:8080/`), 'web-node4');
+    const entries = async (): Promise<number> =>
+      (await lab.onNode('node1', ['bridge', 'fdb', 'show', 'dev', 'pwvx0'])).stdout.trim().split('\n').length;
+    assert.equal(await entries(), 2);
+    await run([`${import.meta.dirname}/../scripts/podwire`, 'node', 'rm', '--name', lab.name, 'node4']);
+    await eventually('its entry is gone', async () => (await entries()) === 1);
+  });
+
+  test('stop keeps everything, and up brings the same way back', async () => {
+    await lab.podwire(['stop']);
+    await lab.up();
+    const address = await eventually('the pod across Ready', async () => {
+      const { status } = await lab.get<Pod>(['pod', 'web-node2']);
+      return status?.containerStatuses?.[0]?.ready === true ? status.podIP : undefined;
+    });
+    await eventually('it answers', async () => (await wget('client-node1', `http://${address}:8080/`)) === 'web-node2');
+  });
+
+  addressChangeStories(lab, 'node2');
+
+  test('down leaves nothing on the host', async () => {
+    await lab.podwire(['down']);
+    const left = (await machineState(lab.name)).filter((line) => !beforeUp.includes(line));
+    assert.deepEqual(left, []);
+  });
+});
