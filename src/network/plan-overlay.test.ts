@@ -4,7 +4,15 @@ import { ipv4 } from '../kernel/family.ts';
 import type { Link } from '../kernel/ip.ts';
 import { mergeRules, senderRules, tunnelRules } from './overlay-rules.ts';
 import { ForeignLinkError, routeSteps, type Peer } from './plan-node.ts';
-import { markAcross, overlayMac, overlayMtu, planOverlay, vtepsOf, type DesiredOverlay } from './plan-overlay.ts';
+import {
+  byWayOfNear,
+  markAcross,
+  overlayMac,
+  overlayMtu,
+  planOverlay,
+  vtepsOf,
+  type DesiredOverlay,
+} from './plan-overlay.ts';
 
 const link = (facts: Partial<Link> & { name: string }): Link => ({
   kind: '',
@@ -104,6 +112,15 @@ test('a route to a node across names the overlay, and follows a node that comes 
     'route delete fd00:45:3::/64 via fd00:45:3::1 proto 78',
     'route replace 10.45.3.0/24 via 10.44.0.13 proto 78',
   ]);
+});
+
+test('a machine without a tunnel goes by way of a node that is near', () => {
+  const lines6 = [near, far, far6].map(
+    (peer) => byWayOfNear([near, far, far6], [uplink]).find((one) => one.podCIDR === peer.podCIDR)?.ip,
+  );
+  // On the link's range of IPv6 all are near.
+  assert.deepEqual(lines6, ['10.44.0.12', '10.44.0.12', 'fd00:44::140']);
+  assert.deepEqual(byWayOfNear([far], [uplink]), [far]);
 });
 
 test('from nothing: the link, its addresses, neighbours, and then forwarding entries', () => {

@@ -1,5 +1,5 @@
 /** Plans the way to nodes that a plain route does not reach: one VXLAN link, and of each such node a neighbour and a forwarding entry. Pure. */
-import { contains, familyOf, parseCIDR } from '../api/addresses.ts';
+import { contains, familyOf, parseCIDR, type Cidr } from '../api/addresses.ts';
 import { familyOfText } from '../kernel/family.ts';
 import type { ForwardingEntry, Neighbour } from '../kernel/forwarding.ts';
 import type { Link } from '../kernel/ip.ts';
@@ -58,6 +58,27 @@ export function overlayMtu(uplinkMtu: number, local: string): number {
  */
 export function overlayMac(podCIDR: string): string {
   return macOf(gatewayOf(parseCIDR(podCIDR))).replace(/^0a:58/, '0a:59');
+}
+
+/** The ranges that these links stand in. */
+function segmentsOf(links: readonly Link[]): readonly Cidr[] {
+  return links.flatMap(({ addresses }) =>
+    addresses.map(({ address, prefixLength }) => parseCIDR(`${address}/${prefixLength}`)),
+  );
+}
+
+/**
+ * For a machine without a tunnel of its own: pods of nodes beyond its segments are reached by way of the first node that is near, which
+ * has one, and is seen in its place. Without any they keep their address, and the kernel refuses the route.
+ */
+export function byWayOfNear(peers: readonly Peer[], links: readonly Link[]): readonly Peer[] {
+  const segments = segmentsOf(links);
+  const isNear = ({ ip }: Peer): boolean => segments.some((segment) => contains(segment, ip));
+  return peers.map((peer) => {
+    if (isNear(peer)) return peer;
+    const way = peers.find((other) => isNear(other) && familyOf(other.ip) === familyOf(peer.ip));
+    return way === undefined ? peer : { ...peer, ip: way.ip };
+  });
 }
 
 /**

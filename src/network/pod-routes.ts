@@ -9,10 +9,11 @@ import { printChanges } from '../kernel/change.ts';
 import { createCommitLoop, everyInterval } from '../kernel/commit-loop.ts';
 import type { Exec } from '../kernel/exec.ts';
 import { families } from '../kernel/family.ts';
-import { readRoutes, runIpBatch } from '../kernel/ip.ts';
+import { readLinks, readRoutes, runIpBatch } from '../kernel/ip.ts';
 import { nodePart, peersOf } from './cluster.ts';
 import { routeProtocol } from './names.ts';
 import { routeSteps } from './plan-node.ts';
+import { byWayOfNear } from './plan-overlay.ts';
 
 export interface PodRoutesOptions {
   readonly exec: Exec;
@@ -31,10 +32,13 @@ export function startPodRoutes({ exec, informers, signal, ...options }: PodRoute
   const logger = options.logger.with({ part: 'pod-routes' });
   const known = informers.informer(nodes);
   const commit = async (): Promise<void> => {
-    const there = await Promise.all(families.map((family) => readRoutes(exec, family, routeProtocol)));
-    const steps = routeSteps({ peers: peersOf(known.list()) }, there.flat());
+    const [links, ...there] = await Promise.all([
+      readLinks(exec),
+      ...families.map((family) => readRoutes(exec, family, routeProtocol)),
+    ]);
+    const steps = routeSteps({ peers: byWayOfNear(peersOf(known.list()), links) }, there.flat());
     const lines = steps.map(({ line }) => line);
-    // One node that cannot be reached (another segment) does not hold up the rest.
+    // One node that cannot be reached does not hold up the rest.
     const failures = await runIpBatch(exec, lines);
     const failed = new Set(failures.map(({ index }) => index));
     const written = steps.filter((_, index) => !failed.has(index));
