@@ -8,7 +8,7 @@ import { createInformerFactory } from '../api/shared-informers.ts';
 import type { Exec } from '../kernel/exec.ts';
 import { createRunner } from '../kernel/runner.ts';
 import { startKubelet, type KubeletOptions } from '../kubelet/index.ts';
-import { createNodeNetwork, startServiceAddresses } from '../network/index.ts';
+import { createNodeNetwork, startServiceAddresses, type NodeNetworkOptions } from '../network/index.ts';
 import { createDepartures, startProxy, type ProxyOptions } from '../proxy/index.ts';
 import { readKubeconfigFile } from './kubeconfig-file.ts';
 import { parseLogLimits, parseNodeLabels, parseTaints } from './node-settings.ts';
@@ -34,6 +34,10 @@ function tlsOf(argv: AgentArguments): { readonly cert: string; readonly key: str
     key: text(argv['tls-private-key-file']),
     clientCA: text(argv['client-ca-file']),
   };
+}
+
+function networkSettings(argv: AgentArguments): Pick<NodeNetworkOptions, 'mode' | 'vxlanPort'> {
+  return { mode: argv['pod-network'], vxlanPort: argv['vxlan-port'] };
 }
 
 function proxySettings(argv: AgentArguments): Partial<ProxyOptions> {

@@ -28,12 +28,12 @@ function refuseOtherSettings(config: LabConfig, wanted: Partial<LabConfig>): voi
     throw new LabError(
       `lab ${name} takes a node for dead after ${grace}s: podwire down first, then up with ${wanted.nodeMonitorGraceSeconds}s`,
     );
-  const given: readonly [what: string, has: unknown, wants: unknown][] = [
+  const settled: readonly [what: string, has: string | number, wants: string | number | undefined][] = [
     ['segments', config.segments ?? 1, wanted.segments],
     ['pod network', config.podNetwork ?? 'the default one', wanted.podNetwork],
     ['dns', config.dns ?? 'on', wanted.dns],
   ];
-  for (const [what, has, wants] of given)
+  for (const [what, has, wants] of settled)
     if (wants !== undefined && wants !== has)
       throw new LabError(`lab ${name} has ${what} ${has}: podwire down first, then up with ${what} ${wants}`);
 }

@@ -2,6 +2,7 @@
 import { isMap, isScalar, isSeq, LineCounter, parseDocument, type Node, type ParsedNode } from 'yaml';
 import type { Taint } from '../api/types.gen.ts';
 import { fileFields, type Field } from './config-fields.ts';
+import { given } from './given.ts';
 import {
   LabError,
   type Internet,
@@ -128,27 +129,13 @@ function checkRoles(contents: ParsedNode | null, report: Report): void {
 function configOf({ name, nodes, networking = {}, ...rest }: LabFileShape): Partial<LabConfig> {
   const workers = nodes?.filter(({ role }) => role !== 'control-plane');
   const settings = workers?.flatMap(({ count = 1, labels, taints, segment }) =>
-    Array.from({ length: count }, (): NodeSettings => ({
-      ...(labels === undefined ? {} : { labels }),
-      ...(taints === undefined ? {} : { taints }),
-      ...(segment === undefined ? {} : { segment }),
-    })),
+    Array.from({ length: count }, () => given<NodeSettings>({ labels, taints, segment })),
   );
-  const { nodeSubnet, podSubnet, serviceSubnet, podNetwork, kubeProxyMode } = networking;
-  const { segments, internet, dns, insecureRegistries, nodeMonitorGracePeriodSeconds: nodeMonitorGraceSeconds } = rest;
+  const { nodeSubnet: nodeCIDR, podSubnet: podCIDR, serviceSubnet: serviceCIDR, ...network } = networking;
+  const { nodeMonitorGracePeriodSeconds: nodeMonitorGraceSeconds, ...others } = rest;
   return {
-    ...(name === undefined ? {} : { name }),
     ...(settings === undefined ? {} : nodesOf(settings)),
-    ...(segments === undefined ? {} : { segments }),
-    ...(nodeSubnet === undefined ? {} : { nodeCIDR: nodeSubnet }),
-    ...(podSubnet === undefined ? {} : { podCIDR: podSubnet }),
-    ...(serviceSubnet === undefined ? {} : { serviceCIDR: serviceSubnet }),
-    ...(podNetwork === undefined ? {} : { podNetwork }),
-    ...(kubeProxyMode === undefined ? {} : { kubeProxyMode }),
-    ...(internet === undefined ? {} : { internet }),
-    ...(nodeMonitorGraceSeconds === undefined ? {} : { nodeMonitorGraceSeconds }),
-    ...(dns === undefined ? {} : { dns }),
-    ...(insecureRegistries === undefined ? {} : { insecureRegistries }),
+    ...given<LabConfig>({ name, nodeCIDR, podCIDR, serviceCIDR, ...network, nodeMonitorGraceSeconds, ...others }),
   };
 }
 

@@ -20,6 +20,7 @@ export {
   type PodNetwork,
 } from './config.ts';
 export { parseConfigFile } from './config-file.ts';
+export { given } from './given.ts';
 export { createLab, type Lab, type LabOptions, type MachineStatus } from './lab.ts';
 export { labNames, readLabFile, requireLabFile } from './lab-file.ts';
 export { imageFolder, labPlaces, machinePlaces } from './places.ts';

@@ -39,6 +39,15 @@ export interface AgentArguments {
   readonly 'pod-manifest-path': string | undefined;
 }
 
+const networkOptions = {
+  'pod-network': {
+    choices: podNetworkModes,
+    default: 'auto' as const,
+    describe: 'how pods of other nodes are reached; auto: by routes on the own segment, by VXLAN beyond it',
+  },
+  'vxlan-port': { type: 'number', default: defaultVxlanPort, describe: 'its UDP port, the same on all nodes' },
+} as const;
+
 export const agentCommand: CommandModule<object, AgentArguments> = {
   command: 'agent',
   describe: 'a node: kubelet, pod network and Service proxy in one process',
@@ -56,12 +65,7 @@ export const agentCommand: CommandModule<object, AgentArguments> = {
         default: '10.45.0.0/16',
         describe: 'all pods of all nodes; one a family, a comma between',
       },
-      'pod-network': {
-        choices: podNetworkModes,
-        default: 'auto' as const,
-        describe: 'how pods of other nodes are reached; auto: by routes on the own segment, by VXLAN beyond it',
-      },
-      'vxlan-port': { type: 'number', default: defaultVxlanPort, describe: 'its UDP port, the same on all nodes' },
+      ...networkOptions,
       'cluster-domain': { type: 'string', default: 'cluster.local' },
       'cluster-dns': { type: 'string', array: true, describe: "the cluster's DNS; pods get the node's without it" },
       port: { type: 'number', default: 10250, describe: "the node's HTTPS API (logs, exec)" },

@@ -3,6 +3,7 @@ import type { CommandModule } from 'yargs';
 import {
   defaultConfig,
   defaultNodeMonitorGraceSeconds,
+  given,
   internetChoices,
   kubeProxyModes,
   LabError,
@@ -159,21 +160,20 @@ async function startDnsAddon(
 
 /** What the file says, and what the flags say on top of it. */
 async function wantedConfig(argv: UpArguments): Promise<Partial<LabConfig>> {
-  const grace = argv['node-monitor-grace-period'];
-  const flags: Partial<LabConfig> = {
-    ...(argv.name === undefined ? {} : { name: argv.name }),
-    ...(argv.nodes === undefined ? {} : { nodes: nodeNames(argv.nodes) }),
-    ...(argv.segments === undefined ? {} : { segments: argv.segments }),
-    ...(argv['pod-network'] === undefined ? {} : { podNetwork: argv['pod-network'] }),
-    ...(argv['node-cidr'] === undefined ? {} : { nodeCIDR: argv['node-cidr'] }),
-    ...(argv['pod-cidr'] === undefined ? {} : { podCIDR: argv['pod-cidr'] }),
-    ...(argv['service-cidr'] === undefined ? {} : { serviceCIDR: argv['service-cidr'] }),
-    ...(argv.internet === undefined ? {} : { internet: argv.internet }),
-    ...(argv.dns === undefined ? {} : { dns: argv.dns }),
-    ...(argv['proxy-mode'] === undefined ? {} : { kubeProxyMode: argv['proxy-mode'] }),
-    ...(grace === undefined ? {} : { nodeMonitorGraceSeconds: grace }),
-    ...(argv['insecure-registry'] === undefined ? {} : { insecureRegistries: argv['insecure-registry'] }),
-  };
+  const flags = given<LabConfig>({
+    name: argv.name,
+    nodes: argv.nodes === undefined ? undefined : nodeNames(argv.nodes),
+    segments: argv.segments,
+    podNetwork: argv['pod-network'],
+    nodeCIDR: argv['node-cidr'],
+    podCIDR: argv['pod-cidr'],
+    serviceCIDR: argv['service-cidr'],
+    internet: argv.internet,
+    dns: argv.dns,
+    kubeProxyMode: argv['proxy-mode'],
+    nodeMonitorGraceSeconds: argv['node-monitor-grace-period'],
+    insecureRegistries: argv['insecure-registry'],
+  });
   const wanted = { ...(argv.config === undefined ? {} : await readConfig(argv.config)), ...flags };
   if (wanted.nodeSettings === undefined || wanted.nodes === undefined) return wanted;
   const { nodes } = wanted;
