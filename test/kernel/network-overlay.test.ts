@@ -213,51 +213,47 @@ test('an agent started again adopts all of it and writes nothing', { skip: noRoo
   );
 });
 
-test(
-  'a node that comes, changes its address, comes near and goes is followed',
-  { skip: noRoot },
-  async (t) => {
-    const nodes = run('node-a').informers.of<Node>('nodes');
-    const podCIDRs = ['10.77.4.0/24', 'fd00:77:4::/64'];
-    const at = (ip: string): void => nodes.set(nodeObject('node-d', [ip, `fd00:${ip.split('.')[2]}::14`], podCIDRs));
-    const mac = '0a:59:0a:4d:04:01';
-    const routes = (): Promise<string> => place('node-a').exec.sh('ip route show proto 78');
-    const times: string[] = [];
-    const timed = async (what: string, change: () => void, holds: () => Promise<boolean>): Promise<void> => {
-      const since = performance.now();
-      change();
-      // The promise is a second; on a busy machine that is measured, not demanded.
+test('a node that comes, changes its address, comes near and goes is followed', { skip: noRoot }, async (t) => {
+  const nodes = run('node-a').informers.of<Node>('nodes');
+  const podCIDRs = ['10.77.4.0/24', 'fd00:77:4::/64'];
+  const at = (ip: string): void => nodes.set(nodeObject('node-d', [ip, `fd00:${ip.split('.')[2]}::14`], podCIDRs));
+  const mac = '0a:59:0a:4d:04:01';
+  const routes = (): Promise<string> => place('node-a').exec.sh('ip route show proto 78');
+  const times: string[] = [];
+  const timed = async (what: string, change: () => void, holds: () => Promise<boolean>): Promise<void> => {
+    const since = performance.now();
+    change();
+    // The promise is a second; on a busy machine that is measured, not demanded.
     await eventually(what, holds, 10_000);
-      times.push(`${what} ${(performance.now() - since).toFixed(0)} ms`);
-    };
-    await timed(
-      'comes',
-      () => at('192.168.72.14'),
-      async () => (await forwarding('node-a')).includes(`${mac} dst 192.168.72.14`),
-    );
-    assert.match(await routes(), /10\.77\.4\.0\/24 via 10\.77\.4\.1 dev pwvx0/);
-    await timed(
-      'moves',
-      () => at('192.168.72.15'),
-      async () => (await forwarding('node-a')).includes(`${mac} dst 192.168.72.15`),
-    );
-    assert.doesNotMatch(await forwarding('node-a'), /192\.168\.72\.14/);
-    await timed(
-      'comes near',
-      () => at('192.168.71.15'),
-      async () =>
-        (await routes()).includes('10.77.4.0/24 via 192.168.71.15 dev eth0') &&
-        !(await forwarding('node-a')).includes(mac),
-    );
-    await timed(
-      'goes',
-      () => nodes.delete('node-d'),
-      async () => !(await routes()).includes('10.77.4.0'),
-    );
-    assert.doesNotMatch(await place('node-a').exec.sh('ip neigh show dev pwvx0'), /10\.77\.4\.1/);
-    t.diagnostic(times.join(', '));
-  },
-);
+    times.push(`${what} ${(performance.now() - since).toFixed(0)} ms`);
+  };
+  await timed(
+    'comes',
+    () => at('192.168.72.14'),
+    async () => (await forwarding('node-a')).includes(`${mac} dst 192.168.72.14`),
+  );
+  assert.match(await routes(), /10\.77\.4\.0\/24 via 10\.77\.4\.1 dev pwvx0/);
+  await timed(
+    'moves',
+    () => at('192.168.72.15'),
+    async () => (await forwarding('node-a')).includes(`${mac} dst 192.168.72.15`),
+  );
+  assert.doesNotMatch(await forwarding('node-a'), /192\.168\.72\.14/);
+  await timed(
+    'comes near',
+    () => at('192.168.71.15'),
+    async () =>
+      (await routes()).includes('10.77.4.0/24 via 192.168.71.15 dev eth0') &&
+      !(await forwarding('node-a')).includes(mac),
+  );
+  await timed(
+    'goes',
+    () => nodes.delete('node-d'),
+    async () => !(await routes()).includes('10.77.4.0'),
+  );
+  assert.doesNotMatch(await place('node-a').exec.sh('ip neigh show dev pwvx0'), /10\.77\.4\.1/);
+  t.diagnostic(times.join(', '));
+});
 
 test('what somebody breaks is put back and reported', { skip: noRoot }, async () => {
   await start('node-a', 'auto', 200);
