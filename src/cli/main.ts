@@ -10,6 +10,7 @@ import { imageDoorCommand } from './commands/image-door.ts';
 import { kubeconfigCommand } from './commands/kubeconfig.ts';
 import { kubectlCommand, runKubectl } from './commands/kubectl.ts';
 import { nodeCommand } from './commands/node.ts';
+import { networkCommand } from './commands/network.ts';
 import { proxyCommand } from './commands/proxy.ts';
 import { statusCommand } from './commands/status.ts';
 import { stopCommand } from './commands/stop.ts';
@@ -29,6 +30,7 @@ const commands = [
   imageDoorCommand,
   dumpCommand,
   agentCommand,
+  networkCommand,
   proxyCommand,
   controlPlaneCommand,
   dnsCommand,

@@ -165,7 +165,7 @@ export async function runIpBatch(
   if (lines.length === 0) return [];
   const inside = netns === undefined ? [] : ['-netns', netns];
   const argv = ['ip', ...inside, '-force', '-batch', '-'] as const;
-  const result = await exec.run({ argv, stdin: `${lines.join('\n')}\n`, okExitCodes: [0, 1] });
+  const result = await exec.run({ argv, stdin: `${lines.join('\n')}\n`, okExitCodes: [0, 1, 2] });
   const failures = failuresOf(result.stderr, lines);
   if (result.exitCode !== 0 && failures.length === 0) {
     throw new CommandError({

@@ -6,6 +6,19 @@ export interface PodIdentity {
   readonly uid: string;
   /** Counts sandboxes of the same pod, from 0. */
   readonly attempt: number;
+  /** The path of a namespace that somebody else made for it: it gets our name too, and stays when the pod goes. */
+  readonly netns?: string;
+}
+
+/** What the network has made of a pod. */
+export interface PodAttachment extends Pick<PodIdentity, 'uid' | 'attempt'> {
+  /** The node's end of its link. */
+  readonly link: string;
+  /** Of its own end. */
+  readonly mac: string;
+  readonly mtu: number;
+  /** One a family, the primary first. */
+  readonly addresses: readonly { readonly ip: string; readonly prefixLength: number; readonly gateway: string }[];
 }
 
 export interface NodeNetwork {
@@ -22,4 +35,6 @@ export interface NodeNetwork {
   policiesInForce(): Promise<void>;
   /** Resolves also when nothing was there. Flows of the pod's address are forgotten before the address is given out again. */
   tearDown(pod: PodIdentity): Promise<void>;
+  /** Every pod that it has made, or has found; none while not `ready`. */
+  attachments(): readonly PodAttachment[];
 }

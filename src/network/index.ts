@@ -21,6 +21,8 @@ import { createNetworkPolicies, type LocalPod, type NetworkPolicies } from './po
 
 export type { NodeNetwork, PodIdentity } from './contract.ts';
 export { startPodRoutes } from './pod-routes.ts';
+export { installCni } from './cni/install.ts';
+export { startCniServer } from './cni/server.ts';
 export { startServiceAddresses } from './service-addresses.ts';
 
 export interface NodeNetworkOptions {
@@ -129,6 +131,10 @@ class BridgeNetwork implements NodeNetwork {
   #podOf({ pod, uid }: AdoptedPod): Pod | undefined {
     const found = this.#pods.get(pod);
     return found?.metadata.uid === uid ? found : undefined;
+  }
+
+  attachments(): ReturnType<NodeNetwork['attachments']> {
+    return this.#ground === undefined ? [] : this.#links.attachments(this.#ground);
   }
 
   /** A bridge that stands from before is enough to go on, API server or not. */

@@ -26,6 +26,8 @@ export interface DesiredPod {
 
 export interface ObservedPod {
   readonly netns: boolean;
+  /** The namespace is there, but somebody else made it just now: it has none of our settings. */
+  readonly isForeign?: boolean;
   readonly link: boolean;
 }
 
@@ -50,12 +52,10 @@ const namespaceSettings = ['accept_ra', 'accept_redirects', 'accept_dad']
 export function planPodSetUp(desired: DesiredPod, observed: ObservedPod): PodPlan {
   const { netns, link, alias, pod, addresses, mac, mtu, bridge } = desired;
   const made = [
-    ...(observed.netns
+    ...(observed.netns ? [] : [{ line: `netns add ${netns}`, object: `namespace ${netns}` }]),
+    ...(observed.netns && observed.isForeign !== true
       ? []
-      : [
-          { line: `netns add ${netns}`, object: `namespace ${netns}` },
-          { line: `netns exec ${netns} sysctl -e -q -w ${namespaceSettings}`, object: `settings of ${netns}` },
-        ]),
+      : [{ line: `netns exec ${netns} sysctl -e -q -w ${namespaceSettings}`, object: `settings of ${netns}` }]),
     ...(observed.link
       ? []
       : [

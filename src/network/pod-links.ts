@@ -5,10 +5,10 @@ import type { Exec } from '../kernel/exec.ts';
 import { createGatherer } from '../kernel/gather.ts';
 import { createIpBatcher } from '../kernel/ip-batcher.ts';
 import { IpBatchError, isExists, isMissing, readLinks, runIpBatch, type BatchFailure } from '../kernel/ip.ts';
-import { listNetns, netnsPids } from '../kernel/netns.ts';
+import { attachNetns, listNetns, netnsPids } from '../kernel/netns.ts';
 import { contains } from '../api/addresses.ts';
 import { gatewayOf, type AddressPool } from './address-pool.ts';
-import type { PodIdentity } from './contract.ts';
+import type { PodAttachment, PodIdentity } from './contract.ts';
 import { forgetFlowsOf } from './flows.ts';
 import { bridgeName, macOf, podAlias, podNames, type PodNames } from './names.ts';
 import {
@@ -40,6 +40,15 @@ interface PodRecord extends AdoptedPod {
    * refused to. Whoever has a record has its addresses, so none is given out twice, and none is kept without one.
    */
   state: 'adopted' | 'ready' | 'unsettled';
+}
+
+interface Circumstances {
+  /** Namespace and link are there already. */
+  readonly present: boolean;
+  /** The path of its namespace, when somebody else made it. */
+  readonly foreign?: string | undefined;
+  /** What stood in the way has been taken away once. */
+  readonly isAgain?: boolean;
 }
 
 /** Some kernels say so when the bridge or the entry is not there. */
@@ -120,7 +129,7 @@ export class PodLinks {
     if (known?.state === 'ready') return known;
     const record = known ?? this.#reserve(pod, names, ground);
     try {
-      await this.#carryOut(record, desiredPod(record, ground), known !== undefined);
+      await this.#carryOut(record, desiredPod(record, ground), { present: known !== undefined, foreign: pod.netns });
     } catch (error) {
       // One that stood before we came is somebody's running pod: it stays, and the caller tries again.
       if (known !== undefined) throw error;
@@ -149,18 +158,20 @@ export class PodLinks {
     return record;
   }
 
-  async #carryOut(pod: AdoptedPod, desired: DesiredPod, present: boolean, again = false): Promise<void> {
-    const plan = planPodSetUp(desired, { netns: present, link: present });
+  async #carryOut(pod: AdoptedPod, desired: DesiredPod, { present, foreign, isAgain }: Circumstances): Promise<void> {
+    const isForeign = !present && foreign !== undefined;
+    if (isForeign) await attachNetns(this.#exec, desired.netns, foreign);
+    const plan = planPodSetUp(desired, { netns: present || isForeign, isForeign, link: present });
     const admitted = this.#gate.admit(pod).then(() => undefined, asError);
     const failures = await this.#batcher.run(plan.nodeLines);
     // What is there under our own name is a rest that nobody remembers: away with it, once.
-    if (!again && failures.some((failure) => isExists(failure))) {
+    if (isAgain !== true && failures.some((failure) => isExists(failure))) {
       await this.#takeAway({
         netns: desired.netns,
         link: desired.link,
         ips: desired.addresses.map(({ ip }) => ip),
       });
-      return this.#carryOut(pod, desired, false, true);
+      return this.#carryOut(pod, desired, { present: false, foreign, isAgain: true });
     }
     if (failures.length > 0) throw new IpBatchError(`setting up ${desired.pod}`, failures);
     const refusal = await admitted;
@@ -207,6 +218,16 @@ export class PodLinks {
       });
     }
     return broken;
+  }
+
+  /** What stands, in the words of the contract. */
+  attachments(ground: PodGround): readonly PodAttachment[] {
+    return [...this.#records.values()]
+      .filter(({ state }) => state !== 'unsettled')
+      .map((record) => {
+        const { link, mac, mtu, addresses } = desiredPod(record, ground);
+        return { uid: record.uid, attempt: record.attempt, link, mac, mtu, addresses };
+      });
   }
 
   /** Whether any process lives in the pod's namespace. */

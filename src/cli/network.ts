@@ -1,0 +1,68 @@
+/** The pod network as a process of its own, for runtimes that call CNI: needs to list and watch Nodes and Pods. */
+import { once } from 'node:events';
+import { access } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createEventRecorder } from '../api/event-recorder.ts';
+import { createApiClient } from '../api/http-client.ts';
+import { createLogger } from '../api/logger.ts';
+import { createInformerFactory } from '../api/shared-informers.ts';
+import { createRunner } from '../kernel/runner.ts';
+import { createNodeNetwork, installCni, startCniServer, type NodeNetwork } from '../network/index.ts';
+import type { NetworkArguments } from './commands/network.ts';
+import { inClusterConfig } from './in-cluster-config.ts';
+import { readKubeconfigFile } from './kubeconfig-file.ts';
+import { shutdownSignal } from './shutdown.ts';
+
+const lookMs = 100;
+/** Plugins of others that do what ours leaves to them, when they lie beside it. */
+const companions = ['portmap', 'bandwidth'];
+
+async function present(folder: string, programs: readonly string[]): Promise<readonly string[]> {
+  const found = await Promise.all(
+    programs.map((name) =>
+      access(join(folder, name)).then(
+        () => [name],
+        () => [],
+      ),
+    ),
+  );
+  return found.flat();
+}
+
+/** A configuration before there are addresses would make a runtime call the node's network ready. */
+async function installWhenReady(network: NodeNetwork, argv: NetworkArguments, signal: AbortSignal): Promise<void> {
+  while (!network.ready) await sleep(lookMs, undefined, { signal });
+  const { 'cni-bin-dir': binDir, 'cni-conf-dir': confDir, 'cni-socket': socket } = argv;
+  await installCni({ socket, binDir, confDir }, await present(binDir, companions));
+}
+
+/** Runs until SIGTERM; links, routes and rules outlive it. Rejects when the kubeconfig cannot be used, or the plugin cannot be written. */
+export async function runNetwork(argv: NetworkArguments): Promise<void> {
+  const signal = shutdownSignal();
+  const nodeName = argv['hostname-override'];
+  const logger = createLogger((line) => process.stdout.write(line), { node: nodeName });
+  const client = createApiClient(
+    argv.kubeconfig === undefined ? inClusterConfig() : readKubeconfigFile(argv.kubeconfig),
+  );
+  const runner = await createRunner({ logger });
+  const network = createNodeNetwork({
+    exec: runner,
+    nodeName,
+    nodeIPs: argv['node-ip'],
+    clusterCIDRs: argv['cluster-cidr'],
+    informers: createInformerFactory(client, { logger, signal }),
+    events: createEventRecorder(client, { component: 'podwire-network', host: nodeName, logger }),
+    logger,
+    signal,
+  });
+  await network.start();
+  await startCniServer({ exec: runner, network, socket: argv['cni-socket'], logger, signal });
+  await installWhenReady(network, argv, signal).catch((error: unknown) => {
+    if (!signal.aborted) throw error;
+  });
+  if (!signal.aborted) await once(signal, 'abort');
+  client.close();
+  await runner.close();
+  process.exit(0);
+}

@@ -1,0 +1,115 @@
+/** What a runtime asks of a CNI plugin: variables and a configuration, as the front passes them on. Pure; input is hostile. */
+import { createHash } from 'node:crypto';
+import type { PodIdentity } from '../contract.ts';
+import { CniError, cniCodes } from './errors.ts';
+
+export const supportedVersions = ['0.3.0', '0.3.1', '0.4.0', '1.0.0', '1.1.0'] as const;
+export type CniVersion = (typeof supportedVersions)[number];
+
+const commands = ['ADD', 'DEL', 'CHECK', 'STATUS', 'GC', 'VERSION'] as const;
+type CniCommand = (typeof commands)[number];
+
+/** The part of a configuration that we look at. */
+export interface CniConfig {
+  readonly cniVersion: CniVersion;
+  readonly name: string;
+  readonly prevResult?: { readonly ips?: readonly { readonly address?: string }[] };
+  readonly 'cni.dev/valid-attachments'?: readonly { readonly containerID: string; readonly ifname: string }[];
+}
+
+export interface CniRequest {
+  readonly command: CniCommand;
+  readonly env: Readonly<Record<string, string>>;
+  readonly config: CniConfig;
+}
+
+/** The version to answer in, also when the rest cannot be read. */
+export function versionOf(text: string): string {
+  const found = /"cniVersion"\s*:\s*"([\d.]{1,16})"/.exec(text)?.[1];
+  return supportedVersions.find((one) => one === found) ?? '1.0.0';
+}
+
+/** `KEY=VALUE` each with a NUL behind it, one more NUL, the configuration. Throws when it is not so. */
+export function splitMessage(message: string): { readonly env: Record<string, string>; readonly text: string } {
+  const end = message.indexOf('\0\0');
+  if (end < 0) throw new CniError(cniCodes.invalidEnvironment, 'the variables do not end');
+  const env: Record<string, string> = Object.create(null) as Record<string, string>;
+  for (const pair of message.slice(0, end).split('\0')) {
+    const at = pair.indexOf('=');
+    if (at > 0) env[pair.slice(0, at)] = pair.slice(at + 1);
+  }
+  return { env, text: message.slice(end + 2) };
+}
+
+function configOf(text: string): CniConfig {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new CniError(cniCodes.decodingFailure, 'the network configuration is not JSON', String(error));
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new CniError(cniCodes.decodingFailure, 'the network configuration is not an object');
+  const config = value as Partial<CniConfig>;
+  const version = config.cniVersion ?? '0.3.0';
+  if (!supportedVersions.includes(version))
+    throw new CniError(
+      cniCodes.incompatibleVersion,
+      `cniVersion ${String(version).slice(0, 40)} is not supported`,
+      `supported: ${supportedVersions.join(', ')}`,
+    );
+  return { ...config, cniVersion: version, name: String(config.name ?? '') };
+}
+
+/** Throws a CniError that says what is wrong. */
+export function parseRequest(message: string): CniRequest {
+  const { env, text } = splitMessage(message);
+  const command = commands.find((one) => one === env['CNI_COMMAND']);
+  if (command === undefined)
+    throw new CniError(cniCodes.invalidEnvironment, `CNI_COMMAND must be one of ${commands.join(', ')}`);
+  return { command, env, config: configOf(text) };
+}
+
+export interface CniAttachment {
+  readonly containerID: string;
+  /** Missing at DEL when the namespace is gone. */
+  readonly netns: string | undefined;
+  readonly pod: PodIdentity;
+}
+
+/** Above every count of a kubelet's own: whoever has such a number was made by CNI. */
+export const firstCniAttempt = 2 ** 31;
+
+/** A container's number: a pod's next sandbox may come before its last one has gone, and each has links of its own. */
+export function attemptOf(containerID: string): number {
+  return firstCniAttempt + (createHash('sha256').update(containerID).digest().readUInt32BE(0) >>> 1);
+}
+
+const invalid = (message: string): CniError => new CniError(cniCodes.invalidEnvironment, message);
+
+/** `K8S_POD_NAME=web;K8S_POD_NAMESPACE=shop`. */
+function podArgs(text: string): ReadonlyMap<string, string> {
+  return new Map(text.split(';').map((pair): [string, string] => [pair.split('=')[0] ?? '', pair.split('=')[1] ?? '']));
+}
+
+/** Who it is about. Throws a CniError for variables that are missing or make no sense. */
+export function attachmentOf({ command, env }: CniRequest): CniAttachment {
+  const {
+    CNI_CONTAINERID: containerID = '',
+    CNI_IFNAME: ifname = '',
+    CNI_NETNS: netns = '',
+    CNI_ARGS: args = '',
+  } = env;
+  if (!/^[A-Za-z0-9][\w.-]{0,255}$/.test(containerID)) throw invalid('CNI_CONTAINERID is missing or none');
+  if (ifname !== 'eth0') throw invalid(`CNI_IFNAME must be eth0: this network gives a pod one link of that name`);
+  if (netns === '' ? command !== 'DEL' : !netns.startsWith('/'))
+    throw invalid('CNI_NETNS must be the path of a namespace');
+  const known = podArgs(args);
+  const pod: PodIdentity = {
+    namespace: known.get('K8S_POD_NAMESPACE') ?? 'cni',
+    name: known.get('K8S_POD_NAME') ?? containerID.slice(0, 63),
+    uid: known.get('K8S_POD_UID') ?? containerID,
+    attempt: attemptOf(containerID),
+  };
+  return { containerID, netns: netns === '' ? undefined : netns, pod };
+}
