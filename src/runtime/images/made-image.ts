@@ -60,6 +60,11 @@ export async function importMadeImage(images: ImageService, made: MadeImage): Pr
   }
 }
 
+/** Writes it as an OCI layout into a folder, for `podwire image import`. */
+export async function writeMadeImage(folder: string, made: MadeImage): Promise<void> {
+  await writeLayout(folder, layoutOf(made));
+}
+
 interface Layout {
   readonly id: string;
   readonly blobs: readonly (Buffer | string)[];
