@@ -10,6 +10,7 @@ import { ensureDefaultRoles } from './authz/defaults/reconcile.ts';
 import { followAuthorization } from './authz/index.ts';
 import { bootstrap } from './bootstrap.ts';
 import { createDiscovery } from './discovery/index.ts';
+import { createRequestMetrics } from './http/request-metrics.ts';
 import { serve, serveUpgrade } from './http/serve.ts';
 import { startListener } from './http/server.ts';
 import { createKubelets } from './kubelets/connection.ts';
@@ -82,6 +83,7 @@ export async function startServerOf(parts: ApiServerParts, options: ApiServerOpt
   const serving = {
     machinery,
     authenticate: createAuthenticator(tokens, now),
+    metrics: createRequestMetrics(registry),
     discovery: createDiscovery(registry, `${options.advertiseAddress}:${options.listen.port}`),
   };
   const listener = await startListener({

@@ -48,7 +48,7 @@ export function createDiscovery(registry: Registry, serverAddress: string): Disc
     if (each.group !== '') documents.set(base, { body: apiGroup(groupVersions, each.group) ?? {} });
   }
   documents.set('/openapi/v2', openApiV2);
-  documents.set('/', { body: { paths: ['/healthz', '/livez', '/readyz', ...documents.keys()].sort() } });
+  documents.set('/', { body: { paths: ['/healthz', '/livez', '/metrics', '/readyz', ...documents.keys()].sort() } });
   return (pathname, accept) => {
     const path = pathname.length > 1 && pathname.endsWith('/') ? pathname.slice(0, -1) : pathname;
     const found = (wantsAggregated(accept) ? together.get(path) : undefined) ?? documents.get(path);

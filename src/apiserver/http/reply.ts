@@ -37,8 +37,13 @@ export function errorReply(error: unknown): Reply {
   return { code: 500, body: failureStatus({ code: 500, reason: 'InternalError', message }) };
 }
 
-/** Sends plain text (health checks). */
-export function sendText(response: ServerResponse, code: number, text: string): void {
-  response.writeHead(code, { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' });
+/** Sends plain text (health checks, metrics). */
+export function sendText(
+  response: ServerResponse,
+  code: number,
+  text: string,
+  contentType = 'text/plain; charset=utf-8',
+): void {
+  response.writeHead(code, { 'content-type': contentType, 'x-content-type-options': 'nosniff' });
   response.end(text);
 }

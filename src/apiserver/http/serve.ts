@@ -18,12 +18,14 @@ import { forbiddenObject } from '../validation/refusal.ts';
 import { negotiate } from './accept.ts';
 import { contentTypeOf, readBody } from './body.ts';
 import { errorReply, sendReply, sendText } from './reply.ts';
+import type { RequestMetrics } from './request-metrics.ts';
 import { parseTarget, verbOf, type Target } from './target.ts';
 
 export interface ServeOptions {
   readonly machinery: Machinery;
   readonly authenticate: Authenticate;
   readonly discovery: Discovery;
+  readonly metrics: RequestMetrics;
 }
 
 /** Answered to anybody. */
@@ -120,6 +122,7 @@ function serveDocument(
 async function answer(options: ServeOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const target = parseTarget(request.method ?? '', request.url ?? '');
   if (target === undefined) throw badRequest('the path cannot be decoded');
+  options.metrics.follow(target, response);
   if (healthPath.test(target.pathname)) {
     sendText(response, 200, 'ok');
     return;
@@ -136,6 +139,10 @@ async function answer(options: ServeOptions, request: IncomingMessage, response:
   }
   const asked = pathAttributes(user, target.method.toLowerCase(), target.pathname);
   requirePermission(options.machinery.authorizer, asked);
+  if (target.pathname === '/metrics' && target.method === 'GET') {
+    sendText(response, 200, options.metrics.text(), 'text/plain; version=0.0.4; charset=utf-8');
+    return;
+  }
   serveDocument(options, target, request, response);
 }
 

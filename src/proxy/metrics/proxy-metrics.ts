@@ -1,10 +1,16 @@
 /** What the proxy tells of itself, under the names of kube-proxy 1.36 (pkg/proxy/metrics): dashboards of it work unchanged. */
-import { uptime } from 'node:process';
 import type { Family } from '../../kernel/family.ts';
 import type { ProxyMode, RuleCounts } from '../back-end.ts';
 import type { ServicePort } from '../model/service-port.ts';
 import type { ServiceChange } from '../model/table-keeper.ts';
-import { createRegistry, type Counter, type Gauge, type Histogram, type Registry } from './registry.ts';
+import {
+  createRegistry,
+  type Counter,
+  type Gauge,
+  type Histogram,
+  type Registry,
+  addProcess,
+} from '../../api/metrics-registry.ts';
 
 const exponential = (first: number, count: number): number[] =>
   Array.from({ length: count }, (_, index) => first * 2 ** index);
@@ -57,20 +63,6 @@ function withoutLocal(ports: readonly ServicePort[], policy: 'internalPolicy' | 
   return ports.filter(
     (port) => port[policy] === 'Local' && port.endpoints.length > 0 && port.localEndpoints.length === 0,
   ).length;
-}
-
-function addProcess(registry: Registry): void {
-  const started = Date.now() / 1000 - uptime();
-  registry.reading(
-    'process_start_time_seconds',
-    'Start time of the process since unix epoch in seconds.',
-    () => started,
-  );
-  registry.reading('process_cpu_seconds_total', 'Total user and system CPU time spent in seconds.', () => {
-    const { user, system } = process.cpuUsage();
-    return (user + system) / 1e6;
-  });
-  registry.reading('process_resident_memory_bytes', 'Resident memory size in bytes.', () => process.memoryUsage.rss());
 }
 
 interface SyncMetrics {

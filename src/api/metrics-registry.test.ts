@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createRegistry } from './registry.ts';
+import { createRegistry } from './metrics-registry.ts';
 
 test('the text format: counters, gauges, readings and cumulative buckets', () => {
   const registry = createRegistry();

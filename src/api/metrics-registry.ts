@@ -1,4 +1,5 @@
 /** Metrics in Prometheus' text format: counters, gauges and histograms, each a family of series by its labels. */
+import { uptime } from 'node:process';
 
 export type Labels = Readonly<Record<string, string>>;
 
@@ -130,4 +131,19 @@ export function createRegistry(): Registry {
     histogram: (name, help, buckets) => added(new Buckets(name, help, buckets)),
     text: () => families.map((family) => family.text()).join(''),
   };
+}
+
+/** What every Prometheus client tells of its own process. */
+export function addProcess(registry: Registry): void {
+  const started = Date.now() / 1000 - uptime();
+  registry.reading(
+    'process_start_time_seconds',
+    'Start time of the process since unix epoch in seconds.',
+    () => started,
+  );
+  registry.reading('process_cpu_seconds_total', 'Total user and system CPU time spent in seconds.', () => {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1e6;
+  });
+  registry.reading('process_resident_memory_bytes', 'Resident memory size in bytes.', () => process.memoryUsage.rss());
 }
