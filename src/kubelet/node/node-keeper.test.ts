@@ -32,12 +32,12 @@ const facts = {
   architecture: 'amd64',
 };
 
-function keep(): Promise<Node> {
+function keep(nodeIPs = ['10.0.0.1']): Promise<Node> {
   const { client, informers } = api;
   return keepNode({
     client,
     nodes: informers.informer(nodes),
-    identity: { nodeName: 'node1', nodeIPs: ['10.0.0.1'], port: 10250, maxPods: 110, runtimeVersion: 'x://1' },
+    identity: { nodeName: 'node1', nodeIPs, port: 10250, maxPods: 110, runtimeVersion: 'x://1' },
     facts,
     images: createFakeImages(),
     network: { ready: true },

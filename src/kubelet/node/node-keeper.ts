@@ -187,7 +187,11 @@ class NodeKeeper {
   #writeStatus(node: Node, health: NodeHealth): Promise<Node> {
     const status = this.#statusFor(node, health);
     const { addresses, capacity, allocatable, conditions, daemonEndpoints, images, nodeInfo } = status;
-    const patch = { status: { addresses, capacity, allocatable, conditions, daemonEndpoints, images, nodeInfo } };
+    // By its merge key, the type, a second InternalIP would take the place of the first.
+    const whole = [...(addresses ?? []), { $patch: 'replace' }];
+    const patch = {
+      status: { addresses: whole, capacity, allocatable, conditions, daemonEndpoints, images, nodeInfo },
+    };
     return this.#options.client.patch(nodes, { name: node.metadata.name ?? '' }, patch, {
       type: 'strategic',
       subresource: 'status',
