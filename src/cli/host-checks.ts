@@ -27,11 +27,23 @@ const programs = {
   mount: 'mount',
 } as const;
 
+/** By the option that asks for another one. */
+function rangesOf({ nodeCIDR, podCIDR, serviceCIDR, ipv6 }: LabConfig): Record<string, string> {
+  const ipv4 = { 'node-cidr': nodeCIDR, 'pod-cidr': podCIDR, 'service-cidr': serviceCIDR };
+  if (ipv6 === undefined) return ipv4;
+  return {
+    ...ipv4,
+    'node-cidr (IPv6)': ipv6.nodeCIDR,
+    'pod-cidr (IPv6)': ipv6.podCIDR,
+    'service-cidr (IPv6)': ipv6.serviceCIDR,
+  };
+}
+
 /** Rejects with a LabError that has one line for each thing missing. Nothing has been changed then. */
 export async function checkHost(exec: Exec, config: LabConfig): Promise<void> {
   const problems = await preflight(exec, {
     programs,
-    ranges: { 'node-cidr': config.nodeCIDR, 'pod-cidr': config.podCIDR, 'service-cidr': config.serviceCIDR },
+    ranges: rangesOf(config),
     ownLink: `pw-${config.name}`,
     // An agent has one, for its folder of static pods; the host's own programs have a few as well.
     inotifyInstances: 2 * config.nodes.length + 16,

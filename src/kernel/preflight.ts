@@ -7,6 +7,7 @@ import { access, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { overlaps, tryParseCIDR } from '../api/addresses.ts';
 import { CommandError, type Exec } from './exec.ts';
+import { families, familyOfText, type Family } from './family.ts';
 
 /** Something that is missing, in one line with what to do about it. */
 export interface Problem {
@@ -204,7 +205,11 @@ async function takenRanges(exec: Exec, { ranges, ownLink }: PreflightNeeds): Pro
 
 /** For rangesInUse. */
 export async function routesOfHost(exec: Exec): Promise<string> {
-  return (await exec.run({ argv: ['ip', '-json', '-4', 'route', 'show', 'table', 'all'] })).stdout;
+  const read = async (family: Family): Promise<unknown[]> => {
+    const { stdout } = await exec.run({ argv: ['ip', '-json', family.ipFlag, 'route', 'show', 'table', 'all'] });
+    return stdout.trim() === '' ? [] : (JSON.parse(stdout) as unknown[]);
+  };
+  return JSON.stringify((await Promise.all(families.map(read))).flat());
 }
 
 interface Route {
@@ -224,7 +229,7 @@ export function rangesInUse(routes: string, ranges: Readonly<Record<string, stri
   for (const [purpose, text] of Object.entries(ranges)) {
     const range = tryParseCIDR(text);
     const taken = known.find(({ dst }) => {
-      const other = tryParseCIDR(dst.includes('/') ? dst : `${dst}/32`);
+      const other = tryParseCIDR(dst.includes('/') ? dst : `${dst}/${familyOfText(dst).bits}`);
       return range !== undefined && other !== undefined && other.prefixLength > 0 && overlaps(range, other);
     });
     if (taken === undefined) continue;

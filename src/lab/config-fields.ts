@@ -10,9 +10,10 @@ import {
   maxSegments,
   onOff,
   podNetworks,
-  rangeOf,
 } from './config.ts';
+import { ipFamilies } from './ipv6-ranges.ts';
 import { checkNodeLabel, labelKeyProblem, labelValueProblem } from './node-labels.ts';
+import { parseRanges } from './wanted-ranges.ts';
 
 /** `check` gives what is wrong, or undefined. */
 export type Field =
@@ -26,7 +27,7 @@ export type Field =
       readonly required?: readonly string[];
     };
 
-const range: Field = { type: 'text', check: refusal(rangeOf) };
+const range: Field = { type: 'text', check: refusal(parseRanges) };
 const labelValue: Field = { type: 'text', check: labelValueProblem };
 
 const taint: Field = {
@@ -64,6 +65,7 @@ export const fileFields: Field = {
         serviceSubnet: range,
         podNetwork: oneOf(...podNetworks),
         kubeProxyMode: oneOf(...kubeProxyModes),
+        ipFamily: oneOf(...ipFamilies),
       },
     },
     internet: oneOf(...internetChoices),

@@ -87,9 +87,9 @@ for (const [what, lines, message] of [
     /^lab\.yaml:3: networking\.podSubnet: 10\.45\.0\.0 is not an IPv4 address range/,
   ],
   [
-    'a range of IPv6',
-    ['networking: {podSubnet: "fd00::/64"}'],
-    /^lab\.yaml:1: networking\.podSubnet: fd00::\/64 is not an IPv4/,
+    'two ranges of one family',
+    ['networking: {podSubnet: "fd00::/64,fd01::/64"}'],
+    /^lab\.yaml:1: networking\.podSubnet: fd00::\/64,fd01::\/64 is not an IPv4/,
   ],
   ['a name that is none', ['name: A_b'], /^lab\.yaml:1: name: /],
   [
@@ -140,6 +140,14 @@ for (const [what, lines, message] of [
       (error) => error instanceof LabError && (assert.match(error.message, message), true),
     );
   });
+
+test('ranges of two families are taken apart', () => {
+  assert.deepEqual(parse('networking: {ipFamily: dual, podSubnet: "10.61.0.0/16,fd00:61::/56"}'), {
+    ipFamily: 'dual',
+    podCIDR: '10.61.0.0/16',
+    ipv6: { podCIDR: 'fd00:61::/56' },
+  });
+});
 
 test('all mistakes are told at once', () => {
   assert.throws(

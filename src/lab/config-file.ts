@@ -7,11 +7,13 @@ import {
   LabError,
   type Internet,
   type KubeProxyMode,
-  type LabConfig,
   type NodeSettings,
   type OnOff,
   type PodNetwork,
+  type WantedLab,
 } from './config.ts';
+import type { IpFamily } from './ipv6-ranges.ts';
+import { wantedRanges } from './wanted-ranges.ts';
 
 /** What checkValue has made sure of. */
 interface LabFileShape {
@@ -30,6 +32,7 @@ interface LabFileShape {
     readonly serviceSubnet?: string;
     readonly podNetwork?: PodNetwork;
     readonly kubeProxyMode?: KubeProxyMode;
+    readonly ipFamily?: IpFamily;
   };
   readonly internet?: Internet;
   readonly nodeMonitorGracePeriodSeconds?: number;
@@ -41,7 +44,7 @@ interface LabFileShape {
  * What the file asks for; what it does not name is left out. Throws a LabError with one line a mistake:
  * `lab.yaml:4: nodes[0].rol: there is no such field: role, count, labels, taints, segment`.
  */
-export function parseConfigFile(path: string, text: string): Partial<LabConfig> {
+export function parseConfigFile(path: string, text: string): WantedLab {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, schema: 'core' });
   const problems: string[] = [];
@@ -126,7 +129,7 @@ function checkRoles(contents: ParsedNode | null, report: Report): void {
   });
 }
 
-function configOf({ name, nodes, networking = {}, ...rest }: LabFileShape): Partial<LabConfig> {
+function configOf({ name, nodes, networking = {}, ...rest }: LabFileShape): WantedLab {
   const workers = nodes?.filter(({ role }) => role !== 'control-plane');
   const settings = workers?.flatMap(({ count = 1, labels, taints, segment }) =>
     Array.from({ length: count }, () => given<NodeSettings>({ labels, taints, segment })),
@@ -135,12 +138,13 @@ function configOf({ name, nodes, networking = {}, ...rest }: LabFileShape): Part
   const { nodeMonitorGracePeriodSeconds: nodeMonitorGraceSeconds, ...others } = rest;
   return {
     ...(settings === undefined ? {} : nodesOf(settings)),
-    ...given<LabConfig>({ name, nodeCIDR, podCIDR, serviceCIDR, ...network, nodeMonitorGraceSeconds, ...others }),
+    ...wantedRanges({ nodeCIDR, podCIDR, serviceCIDR }),
+    ...given<WantedLab>({ name, ...network, nodeMonitorGraceSeconds, ...others }),
   };
 }
 
 /** Nodes are numbered in the order of the file. */
-function nodesOf(settings: readonly NodeSettings[]): Pick<LabConfig, 'nodes' | 'nodeSettings'> {
+function nodesOf(settings: readonly NodeSettings[]): Pick<WantedLab, 'nodes' | 'nodeSettings'> {
   const nodes = settings.map((_, index) => `node${index + 1}`);
   const named = nodes.map((node, index): [string, NodeSettings] => [node, settings[index] ?? {}]);
   return { nodes, nodeSettings: Object.fromEntries(named.filter(([, each]) => Object.keys(each).length > 0)) };

@@ -1,6 +1,7 @@
 /** What a lab is, as data: its name, its machines, its addresses. */
 import { contains, formatCIDR, nthAddress, nthSubnet, overlaps, parseCIDR, type Cidr } from '../api/addresses.ts';
 import type { Taint } from '../api/types.gen.ts';
+import { ipv6Problem, type IpFamily, type Ipv6Ranges } from './ipv6-ranges.ts';
 
 /** What a Node is made with. */
 export interface NodeSettings {
@@ -21,6 +22,10 @@ export interface LabConfig {
   readonly nodeCIDR: string;
   readonly podCIDR: string;
   readonly serviceCIDR: string;
+  /** What the cluster speaks; IPv4 when left out. The machines have IPv4 addresses anyway, which internet and load balancers need. */
+  readonly ipFamily?: IpFamily;
+  /** There with every family but `ipv4`. A machine's place in the node range is the same as in the IPv4 one. */
+  readonly ipv6?: Ipv6Ranges;
   /** How many switches the machines stand on, joined by a router; one when left out. */
   readonly segments?: number;
   /** `HOST[:PORT]` of registries that may speak plain http, or show an unknown certificate. */
@@ -36,6 +41,9 @@ export interface LabConfig {
   /** A node that gives no sign of life for so long is NotReady; 40 s when left out. */
   readonly nodeMonitorGraceSeconds?: number;
 }
+
+/** What a person asks for. */
+export type WantedLab = Omit<Partial<LabConfig>, 'ipv6'> & { readonly ipv6?: Partial<Ipv6Ranges> };
 
 export type KubeProxyMode = (typeof kubeProxyModes)[number];
 export const kubeProxyModes = ['iptables', 'nftables', 'userspace', 'auto'] as const;
@@ -90,11 +98,6 @@ export const defaultConfig = {
   serviceCIDR: '10.46.0.0/16',
 } as const;
 
-/** Where the Service of the cluster's DNS is: the 10th address, as other clusters have it. */
-export function dnsAddress({ serviceCIDR }: LabConfig): string {
-  return nthAddress(parseCIDR(serviceCIDR), 10);
-}
-
 /** `node1` … `nodeN`. Throws a LabError for what is no number of nodes. */
 export function nodeNames(count: number): string[] {
   if (!Number.isInteger(count) || count < 1 || count > maxNodes)
@@ -114,6 +117,7 @@ export function checkConfig(config: LabConfig): LabConfig {
   config.insecureRegistries?.forEach(checkRegistry);
   checkGrace(config.nodeMonitorGraceSeconds);
   checkSegments(config);
+  checkFamilies(config);
   machinesOf(config);
   return config;
 }
@@ -131,6 +135,13 @@ function checkSegments(config: LabConfig): void {
   for (const [node, { segment = 1 }] of Object.entries(nodeSettings))
     if (!(Number.isInteger(segment) && segment >= 1 && segment <= segments))
       throw new LabError(`${node} stands on segment ${segment}, and the lab has ${segments}: give it more by segments`);
+}
+
+function checkFamilies({ ipFamily = 'ipv4', ipv6, segments = 1 }: LabConfig): void {
+  if ((ipFamily === 'ipv4') !== (ipv6 === undefined))
+    throw new LabError(`ipFamily ${ipFamily}: IPv6 ranges are for ipv6 and dual, and those need them`);
+  const problem = ipv6 === undefined ? undefined : ipv6Problem(ipv6, segments);
+  if (problem !== undefined) throw new LabError(problem);
 }
 
 /** Throws a LabError for what is no registry. */
@@ -237,15 +248,6 @@ export function loadBalancerCIDR({ nodeCIDR }: Pick<LabConfig, 'nodeCIDR'>): str
   const { prefixLength } = parseCIDR(nodeCIDR);
   const bits = Math.min(3, 32 - prefixLength);
   return formatCIDR(nthSubnet(parseCIDR(nodeCIDR), prefixLength + bits, 2 ** bits - 1));
-}
-
-/** The ClusterIP of the kubernetes Service. */
-export function apiServiceAddress(config: LabConfig): string {
-  return nthAddress(parseCIDR(config.serviceCIDR), 1);
-}
-
-export function apiServerUrl(config: LabConfig): string {
-  return `https://${nthAddress(parseCIDR(config.nodeCIDR), 2)}:${apiPort}`;
 }
 
 /** The lowest `nodeN` that is not taken. */

@@ -4,15 +4,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type * as pki from '../pki/index.ts';
 import type { Authority, CertificateRequest, KeyPairPem } from '../pki/index.ts';
-import {
-  apiPort,
-  apiServerUrl,
-  apiServiceAddress,
-  clusterDomain,
-  machinesOf,
-  type LabConfig,
-  type Machine,
-} from './config.ts';
+import { apiPort, clusterDomain, machinesOf, type LabConfig, type Machine } from './config.ts';
+import { apiServerUrl, apiServiceAddresses, clusterAddresses } from './families.ts';
 import { kubeconfigText } from './kubeconfig.ts';
 import { inside, labPlaces, machinePlaces } from './places.ts';
 import { writeWhole } from './write-file.ts';
@@ -66,7 +59,7 @@ async function writeControlPlane(
 ): Promise<void> {
   const folder = onHost(config.name, machine.name, inside.controlPlane);
   const rows = library.controlPlaneCertificates({
-    apiServerAddresses: [apiServiceAddress(config), machine.address],
+    apiServerAddresses: [...apiServiceAddresses(config), ...clusterAddresses(config, machine)],
     clusterDomain,
   });
   const issue = async (name: string): Promise<KeyPairPem> => authority.issue(rows[name] as CertificateRequest);
@@ -86,7 +79,7 @@ async function writeControlPlane(
 
 async function writeNode(library: Library, authority: Authority, config: LabConfig, machine: Machine): Promise<void> {
   const folder = onHost(config.name, machine.name, inside.agent);
-  const rows = library.nodeCertificates(machine.name, [machine.address, '127.0.0.1']);
+  const rows = library.nodeCertificates(machine.name, [...clusterAddresses(config, machine), '127.0.0.1']);
   const [client, serving] = await Promise.all([authority.issue(rows['kubelet-client']), authority.issue(rows.kubelet)]);
   await Promise.all([writeWhole(join(folder, 'ca.crt'), authority.certPem), writePair(folder, 'kubelet', serving)]);
   const text = kubeconfig(config, rows.kubelet.commonName, client, authority, apiServerUrl(config));

@@ -3,7 +3,6 @@ export {
   checkLabName,
   clusterDomain,
   defaultConfig,
-  dnsAddress,
   internetChoices,
   onOff,
   kubeProxyModes,
@@ -18,11 +17,15 @@ export {
   type LabConfig,
   type OnOff,
   type PodNetwork,
+  type WantedLab,
 } from './config.ts';
 export { parseConfigFile } from './config-file.ts';
+export { dnsAddresses, podCIDRs, serviceCIDRs } from './families.ts';
 export { given } from './given.ts';
+export { ipFamilies, type IpFamily } from './ipv6-ranges.ts';
 export { createLab, type Lab, type LabOptions, type MachineStatus } from './lab.ts';
 export { labNames, readLabFile, requireLabFile } from './lab-file.ts';
 export { imageFolder, labPlaces, machinePlaces } from './places.ts';
 export { waitForNodes } from './ready.ts';
 export { podwireServices, type Program } from './services.ts';
+export { wantedRanges } from './wanted-ranges.ts';

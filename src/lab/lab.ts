@@ -6,7 +6,16 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Exec } from '../kernel/exec.ts';
 import { agreeConfig } from './agree-config.ts';
 import { applyPlan } from './apply.ts';
-import { checkConfig, defaultConfig, LabError, machineNamed, machinesOf, nextNode, withoutNode } from './config.ts';
+import {
+  checkConfig,
+  defaultConfig,
+  LabError,
+  machineNamed,
+  machinesOf,
+  nextNode,
+  withoutNode,
+  type WantedLab,
+} from './config.ts';
 import type { LabConfig, Machine } from './config.ts';
 import { writeCredentials } from './credentials.ts';
 import { internetRefusal, writeInternetFiles } from './internet.ts';
@@ -69,9 +78,9 @@ export interface Lab {
    * Makes or repairs the lab and returns which machines were started. `check` is called before anything is changed, when
    * the switch has to be made or the lab grows; what it throws ends the call. A config is needed only for a new lab.
    */
-  up(wanted: Partial<LabConfig>, check: (config: LabConfig) => Promise<void>): Promise<LabStart>;
+  up(wanted: WantedLab, check: (config: LabConfig) => Promise<void>): Promise<LabStart>;
   /** What `up` would do to the kernel, as a script. */
-  dryRun(wanted: Partial<LabConfig>): Promise<string>;
+  dryRun(wanted: WantedLab): Promise<string>;
   /** Ends all machines and takes the lab out of the kernel; its state stays. False when nothing was there. */
   stop(): Promise<boolean>;
   /** As stop, and removes the state. False when nothing was there. */
@@ -110,7 +119,7 @@ class NamespaceLab implements Lab {
     this.#name = options.name;
   }
 
-  up(wanted: Partial<LabConfig>, check: (config: LabConfig) => Promise<void>): Promise<LabStart> {
+  up(wanted: WantedLab, check: (config: LabConfig) => Promise<void>): Promise<LabStart> {
     return this.#locked(async (exec) => {
       const file = await readLabFile(this.#name);
       const host = await readHostFacts();
@@ -132,7 +141,7 @@ class NamespaceLab implements Lab {
     });
   }
 
-  async dryRun(wanted: Partial<LabConfig>): Promise<string> {
+  async dryRun(wanted: WantedLab): Promise<string> {
     const config = await agreeConfig(this.#name, await readLabFile(this.#name), wanted, this.#options.exec);
     const host = await readHostFacts();
     return renderPlan(await this.#planUp(config, await observeLab(this.#name, host), host), config, host);

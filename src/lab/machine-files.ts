@@ -2,6 +2,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hostAddress, machinesOf, type LabConfig, type Machine } from './config.ts';
+import { hostAddress6, machineAddress6 } from './families.ts';
 import { nameServer } from './internet.ts';
 import { imageFolder, labsFolder, machinePlaces } from './places.ts';
 import { bootScript, fstab, type HostFacts, serviceLogRun, serviceRun } from './scripts.ts';
@@ -44,6 +45,15 @@ export async function makeSharedFolders(): Promise<void> {
 }
 
 function hostsText(config: LabConfig): string {
-  const others = machinesOf(config).map(({ name, address }) => `${address} ${name}`);
-  return ['127.0.0.1 localhost', '::1 localhost', `${hostAddress(config)} host`, ...others, ''].join('\n');
+  const names: readonly (readonly [string | undefined, string])[] = [
+    ['127.0.0.1', 'localhost'],
+    ['::1', 'localhost'],
+    [hostAddress(config), 'host'],
+    [hostAddress6(config), 'host'],
+    ...machinesOf(config).flatMap((machine) => [
+      [machine.address, machine.name] as const,
+      [machineAddress6(config, machine), machine.name] as const,
+    ]),
+  ];
+  return names.flatMap(([address, name]) => (address === undefined ? [] : [`${address} ${name}\n`])).join('');
 }

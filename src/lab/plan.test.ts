@@ -15,6 +15,7 @@ import {
   type LabPlan,
 } from './plan.ts';
 import { machineNamed } from './config.ts';
+import { ipv6RangesFor } from './ipv6-ranges.ts';
 import { bootScript } from './scripts.ts';
 
 const config: LabConfig = { ...defaultConfig, nodes: nodeNames(2) };
@@ -55,6 +56,12 @@ function matchesGolden(name: string, text: string): void {
   if (process.env['UPDATE_GOLDEN'] === '1') writeFileSync(path, text);
   assert.equal(text, readFileSync(path, 'utf8'));
 }
+
+test('a dry run of a lab of two families and two segments is this script', () => {
+  const ipv6 = ipv6RangesFor(config.nodeCIDR);
+  const dual: LabConfig = { ...config, segments: 2, ipFamily: 'dual', ipv6 };
+  matchesGolden('up-dual.sh', renderPlan(planUp(dual, observed('absent'), true, 8), dual, host));
+});
 
 test('a dry run of a new lab of two nodes is this script', () => {
   matchesGolden('up.sh', renderPlan(planUp(config, observed('absent'), true, 8), config, host));

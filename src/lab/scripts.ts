@@ -15,6 +15,8 @@ import {
   type LabConfig,
   type Machine,
 } from './config.ts';
+import { linkAddress } from './link-address.ts';
+import { ipv6BootLines, ipv6BridgeLines, ipv6HostLines, ipv6MachineLines, ipv6SwitchLines } from './scripts-ipv6.ts';
 import { imageFolder, inside, kernelNames, machineAlias, machinePlaces, segmentBridge } from './places.ts';
 import { quote, withInput, words } from './shell.ts';
 
@@ -47,6 +49,7 @@ export function switchScript(config: LabConfig): string {
       `address add ${withPrefix(config, hostAddress(config))} dev ${hostLink}`,
       `link set ${hostLink} up`,
       ...acrossRoutes(config, hostLink),
+      ...ipv6HostLines(config, hostLink),
     ]),
     withInput(`ip -netns ${switchNetns} -batch -`, [
       'link set lo up',
@@ -58,9 +61,15 @@ export function switchScript(config: LabConfig): string {
             `route add ${loadBalancerCIDR(config)} dev ${segmentBridge(1)}`,
             `route add ${outsideRange} via ${outsideGateway(config)}`,
           ]),
+      ...ipv6SwitchLines(config),
     ]),
     // Whom it refuses hears of it each time: a limit of one word a second would make callers wait.
     `nsenter --net=/run/netns/${switchNetns} sh -euc 'cd /proc/sys/net/ipv4; echo 1 > ip_forward; echo 0 > icmp_ratelimit'`,
+    ...(config.ipv6 === undefined
+      ? []
+      : [
+          `nsenter --net=/run/netns/${switchNetns} sh -euc 'cd /proc/sys/net/ipv6; echo 1 > conf/all/forwarding; echo 0 > icmp/ratelimit'`,
+        ]),
     `ip link set ${hostLink} alias ${alias}`,
   ].join('\n');
 }
@@ -72,6 +81,7 @@ function bridge(config: LabConfig, segment: number): string[] {
   return [
     `link add ${name} address ${linkAddress(address)} type bridge forward_delay 0 mcast_snooping 0`,
     `address add ${withPrefix(config, address)} dev ${name}`,
+    ...ipv6BridgeLines(config, segment, name),
     `link set ${name} alias ${kernelNames(config.name).alias} up`,
   ];
 }
@@ -145,6 +155,7 @@ function network(config: LabConfig, machine: Machine): string {
   const port = `link add ${machine.name} up master ${segmentBridge(machine.segment)} type veth peer name eth0 address ${linkAddress(machine.address)} netns`;
   return [
     `echo ${quote(machine.name)} > /proc/sys/kernel/hostname`,
+    ...ipv6BootLines(config, machine),
     `printf '%s\\n' "${port} $$" ${quote(`link set ${machine.name} alias ${alias}`)} | nsenter --net=/run/netns/${switchNetns} ip -batch -`,
     'umount -R /run/netns # this copy would keep the switches of other labs alive',
     withInput('ip -batch -', [
@@ -153,6 +164,7 @@ function network(config: LabConfig, machine: Machine): string {
       `link set eth0 alias ${alias} up`,
       ...routes(config, machine),
       ...neighbours(config, machine),
+      ...ipv6MachineLines(config, machine, nearOf(config, machine)),
     ]),
     ...(machine.role === 'outside' ? [] : ['echo 1 > /proc/sys/net/ipv4/ip_forward']),
   ].join('\n');
@@ -175,17 +187,16 @@ function routes(config: LabConfig, { role, segment }: Machine): string[] {
  * other would exceed; permanent entries do not count (from Linux 5.0 on). In a small one a node that is gone is better noticed.
  */
 function neighbours(config: LabConfig, machine: Machine): string[] {
-  const machines = machinesOf(config);
-  if (machines.length <= fewMachines) return [];
-  return machines
-    .filter(({ name, segment }) => name !== machine.name && segment === machine.segment)
-    .map((other) => `neighbour replace ${other.address} lladdr ${linkAddress(other.address)} dev eth0 nud permanent`);
+  return nearOf(config, machine).map(
+    (other) => `neighbour replace ${other.address} lladdr ${linkAddress(other.address)} dev eth0 nud permanent`,
+  );
 }
 
-/** The same at every start: others remember it for half a minute, and would speak to a machine that is no more. */
-function linkAddress(address: string): string {
-  const bytes = address.split('.').map((byte) => Number(byte).toString(16).padStart(2, '0'));
-  return ['02', '70', ...bytes].join(':');
+/** Those of the same segment, in a large lab. */
+function nearOf(config: LabConfig, machine: Machine): Machine[] {
+  const machines = machinesOf(config);
+  if (machines.length <= fewMachines) return [];
+  return machines.filter(({ name, segment }) => name !== machine.name && segment === machine.segment);
 }
 
 /**

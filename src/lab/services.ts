@@ -3,13 +3,13 @@ import {
   apiPort,
   clusterDomain,
   defaultNodeMonitorGraceSeconds,
-  dnsAddress,
   kubeletPort,
   loadBalancerCIDR,
   type LabConfig,
   type Machine,
   type NodeSettings,
 } from './config.ts';
+import { clusterAddresses, dnsAddresses, podCIDRs, serviceCIDRs } from './families.ts';
 import { imageDoorSocket } from './image-door.ts';
 import { inside } from './places.ts';
 import { proxyModeFlag } from './proxy-mode.ts';
@@ -41,20 +41,32 @@ export function podwireServices(program: Program): ServicesOf {
       case 'node':
         return [{ name: 'agent', argv: agentArgv(program, machine, config) }];
       case 'outside':
-        return [echoService];
+        return [echoService(config)];
     }
   };
 }
 
 /** Tells each caller the address that it came with. */
-const echoService: ServiceSpec = {
-  name: 'echo',
-  // With one address family, or IPv4 callers would be told as ::ffff:…
-  argv: ['busybox', 'httpd', '-f', '-p', '0.0.0.0:80', '-h', `/var/lib/${echoFolder}`],
-  files: {
-    [`${echoFolder}/cgi-bin/index.cgi`]: `#!/bin/sh\nprintf 'Content-Type: text/plain\\r\\n\\r\\n%s\\n' "$REMOTE_ADDR"\n`,
-  },
-};
+function echoService({ ipv6 }: LabConfig): ServiceSpec {
+  // An IPv6 caller is told in brackets by busybox, an IPv4 one on a socket of both families as [::ffff:…].
+  const script = [
+    'seen=${REMOTE_ADDR#[}; seen=${seen%]}; seen=${seen#::ffff:}',
+    `printf 'Content-Type: text/plain\\r\\n\\r\\n%s\\n' "$seen"`,
+  ];
+  return {
+    name: 'echo',
+    argv: [
+      'busybox',
+      'httpd',
+      '-f',
+      '-p',
+      ipv6 === undefined ? '0.0.0.0:80' : '[::]:80',
+      '-h',
+      `/var/lib/${echoFolder}`,
+    ],
+    files: { [`${echoFolder}/cgi-bin/index.cgi`]: ['#!/bin/sh', ...script, ''].join('\n') },
+  };
+}
 
 function controlPlaneArgv(program: Program, machine: Machine, config: LabConfig): string[] {
   return [
@@ -62,10 +74,11 @@ function controlPlaneArgv(program: Program, machine: Machine, config: LabConfig)
     program.script,
     'control-plane',
     `--state-dir=${inside.controlPlane}`,
-    `--advertise-address=${machine.address}`,
+    `--advertise-address=${clusterAddresses(config, machine)[0]}`,
+    ...(config.ipv6 === undefined ? [] : ['--bind-address=::']),
     `--secure-port=${apiPort}`,
-    `--cluster-cidr=${config.podCIDR}`,
-    `--service-cluster-ip-range=${config.serviceCIDR}`,
+    `--cluster-cidr=${podCIDRs(config).join()}`,
+    `--service-cluster-ip-range=${serviceCIDRs(config).join()}`,
     `--node-monitor-grace-period=${config.nodeMonitorGraceSeconds ?? defaultNodeMonitorGraceSeconds}s`,
     `--load-balancer-cidr=${loadBalancerCIDR(config)}`,
     '--pod-routes',
@@ -86,10 +99,10 @@ function agentArgv(program: Program, machine: Machine, config: LabConfig): strin
     'agent',
     `--kubeconfig=${inside.agent}/kubeconfig`,
     `--node-name=${machine.name}`,
-    `--node-ip=${machine.address}`,
-    `--cluster-cidr=${config.podCIDR}`,
+    `--node-ip=${clusterAddresses(config, machine).join()}`,
+    `--cluster-cidr=${podCIDRs(config).join()}`,
     `--cluster-domain=${clusterDomain}`,
-    ...(config.dns === 'off' ? [] : [`--cluster-dns=${dnsAddress(config)}`]),
+    ...(config.dns === 'off' ? [] : [`--cluster-dns=${dnsAddresses(config)[0]}`]),
     `--port=${kubeletPort}`,
     `--client-ca-file=${inside.agent}/ca.crt`,
     `--tls-cert-file=${inside.agent}/kubelet.crt`,

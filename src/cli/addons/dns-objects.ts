@@ -12,7 +12,8 @@ import type { ClusterRole, ClusterRoleBinding, Deployment, Service } from '../..
 
 export interface DnsObjectsOptions {
   readonly image: string;
-  readonly clusterIP: string;
+  /** One a family. */
+  readonly clusterIPs: readonly string[];
   /** `cluster.local` */
   readonly domain: string;
   /** Ranges of pods and Services. */
@@ -50,12 +51,14 @@ const binding = (): ClusterRoleBinding => ({
   subjects: [{ kind: 'ServiceAccount', name: dnsName, namespace }],
 });
 
-const service = ({ clusterIP }: DnsObjectsOptions): Service => ({
+const service = ({ clusterIPs }: DnsObjectsOptions): Service => ({
   apiVersion: 'v1',
   kind: 'Service',
   metadata: { namespace, name: 'kube-dns', labels: { ...labels, 'kubernetes.io/cluster-service': 'true' } },
   spec: {
-    clusterIP,
+    clusterIP: clusterIPs[0] ?? '',
+    clusterIPs: [...clusterIPs],
+    ipFamilyPolicy: clusterIPs.length > 1 ? 'RequireDualStack' : 'SingleStack',
     selector: labels,
     ports: [
       { name: 'dns', port: 53, protocol: 'UDP', targetPort: port },

@@ -4,7 +4,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ApiClient } from '../../api/client.ts';
 import { deployments } from '../../api/resources.ts';
 import type { Exec } from '../../kernel/exec.ts';
-import { clusterDomain, dnsAddress, LabError, type LabConfig, type Program } from '../../lab/index.ts';
+import {
+  clusterDomain,
+  dnsAddresses,
+  LabError,
+  podCIDRs,
+  serviceCIDRs,
+  type LabConfig,
+  type Program,
+} from '../../lab/index.ts';
 import { makeProgramImage } from '../../runtime/images/program-image.ts';
 import { openImages } from '../images.ts';
 import { applyObjects } from './apply-objects.ts';
@@ -45,8 +53,8 @@ export async function installDns(
   signal: AbortSignal,
 ): Promise<void> {
   const image = await ensureImage(exec, program);
-  const reverseCIDRs = [config.podCIDR, config.serviceCIDR];
-  const objects = dnsObjects({ image, clusterIP: dnsAddress(config), domain: clusterDomain, reverseCIDRs });
+  const reverseCIDRs = [...podCIDRs(config), ...serviceCIDRs(config)];
+  const objects = dnsObjects({ image, clusterIPs: dnsAddresses(config), domain: clusterDomain, reverseCIDRs });
   await applyObjects(client, objects, signal);
 }
 

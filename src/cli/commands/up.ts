@@ -15,7 +15,11 @@ import {
   podNetworks,
   type PodNetwork,
   type KubeProxyMode,
+  ipFamilies,
+  wantedRanges,
+  type IpFamily,
   type LabConfig,
+  type WantedLab,
 } from '../../lab/index.ts';
 import { adminClient } from '../client.ts';
 import { canBeImage, installDns, spreadDns, waitForDns } from '../addons/dns.ts';
@@ -34,6 +38,7 @@ interface UpArguments {
   readonly 'node-cidr'?: string | undefined;
   readonly 'pod-cidr'?: string | undefined;
   readonly 'service-cidr'?: string | undefined;
+  readonly 'ip-family'?: IpFamily | undefined;
   readonly 'insecure-registry'?: readonly string[] | undefined;
   readonly segments?: number | undefined;
   readonly 'pod-network'?: PodNetwork | undefined;
@@ -77,6 +82,10 @@ export const upCommand: CommandModule<object, UpArguments> = {
         type: 'string',
         requiresArg: true,
         describe: `Services (${defaultConfig.serviceCIDR}, or what is free)`,
+      },
+      'ip-family': {
+        choices: ipFamilies,
+        describe: 'what the cluster speaks (ipv4); ranges may be one of each family, a comma between',
       },
       'insecure-registry': {
         type: 'string',
@@ -159,29 +168,32 @@ async function startDnsAddon(
 }
 
 /** What the file says, and what the flags say on top of it. */
-async function wantedConfig(argv: UpArguments): Promise<Partial<LabConfig>> {
-  const flags = given<LabConfig>({
-    name: argv.name,
-    nodes: argv.nodes === undefined ? undefined : nodeNames(argv.nodes),
-    segments: argv.segments,
-    podNetwork: argv['pod-network'],
-    nodeCIDR: argv['node-cidr'],
-    podCIDR: argv['pod-cidr'],
-    serviceCIDR: argv['service-cidr'],
-    internet: argv.internet,
-    dns: argv.dns,
-    kubeProxyMode: argv['proxy-mode'],
-    nodeMonitorGraceSeconds: argv['node-monitor-grace-period'],
-    insecureRegistries: argv['insecure-registry'],
-  });
-  const wanted = { ...(argv.config === undefined ? {} : await readConfig(argv.config)), ...flags };
+async function wantedConfig(argv: UpArguments): Promise<WantedLab> {
+  const flags: WantedLab = {
+    ...wantedRanges({ nodeCIDR: argv['node-cidr'], podCIDR: argv['pod-cidr'], serviceCIDR: argv['service-cidr'] }),
+    ...given<WantedLab>({
+      name: argv.name,
+      nodes: argv.nodes === undefined ? undefined : nodeNames(argv.nodes),
+      segments: argv.segments,
+      podNetwork: argv['pod-network'],
+      ipFamily: argv['ip-family'],
+      internet: argv.internet,
+      dns: argv.dns,
+      kubeProxyMode: argv['proxy-mode'],
+      nodeMonitorGraceSeconds: argv['node-monitor-grace-period'],
+      insecureRegistries: argv['insecure-registry'],
+    }),
+  };
+  const file = argv.config === undefined ? {} : await readConfig(argv.config);
+  const ipv6 = { ...file.ipv6, ...flags.ipv6 };
+  const wanted = { ...file, ...flags, ...(Object.keys(ipv6).length === 0 ? {} : { ipv6 }) };
   if (wanted.nodeSettings === undefined || wanted.nodes === undefined) return wanted;
   const { nodes } = wanted;
   const kept = Object.entries(wanted.nodeSettings).filter(([node]) => nodes.includes(node));
   return { ...wanted, nodeSettings: Object.fromEntries(kept) };
 }
 
-async function readConfig(path: string): Promise<Partial<LabConfig>> {
+async function readConfig(path: string): Promise<WantedLab> {
   try {
     return parseConfigFile(path, await readFile(path, 'utf8'));
   } catch (error) {
@@ -191,7 +203,7 @@ async function readConfig(path: string): Promise<Partial<LabConfig>> {
   }
 }
 
-function withNodes(wanted: Partial<LabConfig>): Partial<LabConfig> {
+function withNodes(wanted: WantedLab): WantedLab {
   return { nodes: nodeNames(defaultNodes), ...wanted };
 }
 
