@@ -9,6 +9,8 @@ import { PaperKernel } from './testing/paper-kernel.ts';
 const pod = (name: string) => ({ namespace: 'default', name, uid: `uid-${name}`, attempt: 0 });
 const netnsOf = (name: string): string => podNames(pod(name)).netns;
 
+const openGate = { admit: async () => undefined, leave: () => undefined };
+
 /** A small IPv4 range, so that addresses go round. */
 function groundFor(links: PodLinks): PodGround {
   const pools = ['10.45.1.0/28', 'fd00:45:1::/64'].map((cidr) => createAddressPool(cidr, links.ips));
@@ -16,7 +18,7 @@ function groundFor(links: PodLinks): PodGround {
 }
 
 async function startOn(kernel: PaperKernel, lines?: number): Promise<{ links: PodLinks; ground: PodGround }> {
-  const links = new PodLinks(kernel.exec(lines), silentLogger);
+  const links = new PodLinks(kernel.exec(lines), silentLogger, openGate);
   await links.adopt();
   return { links, ground: groundFor(links) };
 }

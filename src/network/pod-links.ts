@@ -91,6 +91,7 @@ export class PodLinks {
     const [links, namespaces] = await Promise.all([readLinks(this.#exec), listNetns(this.#exec)]);
     const plan = planAdoption(links, namespaces, new Set([...before, ...this.#records.keys(), ...this.#turns.keys()]));
     for (const pod of plan.pods) this.#records.set(pod.netns, { ...pod, state: 'adopted' });
+    await Promise.all(plan.pods.map((pod) => this.#gate.admit(pod)));
     if (plan.lines.length === 0) return;
     this.#logger.info('what was cut off is undone', { plan: printChanges(plan.changes) });
     const failures = (await this.#batcher.run(plan.lines)).filter((failure) => !isMissing(failure));
