@@ -95,11 +95,9 @@ function print(outcomes: readonly Outcome[], seconds: number): void {
 
 /** Answers the exit code. */
 async function run(options: Options): Promise<number> {
-  const { quick, focus, out } = options;
+  const { focus, out } = options;
   const mode = options['proxy-mode'];
-  const ledger = JSON.parse(readFileSync(join(import.meta.dirname, 'ledger.json'), 'utf8')) as Ledger;
   const faults = ledgerFaults(ledger);
-  const wanted = focus === undefined ? testsToRun(ledger, quick) : [];
   await mkdir(out, { recursive: true });
   await programPath('e2e.test', say);
   const lab = options.kubeconfig === undefined ? new Lab(options.lab) : undefined;
@@ -122,14 +120,16 @@ async function run(options: Options): Promise<number> {
   }
 }
 
+const ledger = JSON.parse(readFileSync(join(import.meta.dirname, 'ledger.json'), 'utf8')) as Ledger;
 const options = readOptions();
+const wanted = options.focus === undefined ? testsToRun(ledger, options.quick) : [];
 if (options.help) console.log(usage);
 else {
   try {
     process.exitCode = await run(options);
   } catch (error) {
     if (!(error instanceof NotHereError)) throw error;
-    console.log(`conformance: SKIPPED: ${error.message}`);
+    console.log(`conformance: SKIPPED, ${wanted.length || 'all chosen'} tests: ${error.message}`);
     process.exitCode = skipped;
   }
 }
