@@ -138,6 +138,11 @@ const recipes: readonly Recipe[] = [
     make: async () => ({ layers: [await toolsOnce()], config: { Env: [path], Cmd: ['/bin/bash'] } }),
   },
   {
+    // asked for conntrack alone
+    names: [`${registry}/build-image/distroless-iptables:v0.9.6`],
+    make: async () => ({ layers: [await toolsOnce()], config: { Env: [path], Cmd: ['/bin/sh'] } }),
+  },
+  {
     names: [`${tests}/regression-issue-74839:1.4`],
     make: async (say) => ({
       layers: [await only('regression-issue-74839', 'boom-server', say)],

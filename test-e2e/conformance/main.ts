@@ -4,7 +4,7 @@
  */
 import { execa } from 'execa';
 import { createWriteStream, readFileSync } from 'node:fs';
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -55,6 +55,11 @@ function readOptions() {
 
 type Options = ReturnType<typeof readOptions>;
 
+/** Some tests need nodes in three zones. */
+const labConfig = JSON.stringify({
+  nodes: ['a', 'b', 'c'].map((zone) => ({ role: 'worker', labels: { 'topology.kubernetes.io/zone': `zone-${zone}` } })),
+});
+
 const say = (text: string): void => console.log(`conformance: ${text}`);
 
 /** Runs the tests; what they print goes to a file, since it is long. */
@@ -104,7 +109,8 @@ async function run(options: Options): Promise<number> {
   try {
     if (lab !== undefined) {
       await importImages(podwire, { again: options['remake-images'], say });
-      await lab.up(['--nodes', '3', '--proxy-mode', mode]);
+      await writeFile(join(out, 'lab.yaml'), labConfig);
+      await lab.up(['--config', join(out, 'lab.yaml'), '--proxy-mode', mode]);
     }
     const kubeconfig = options.kubeconfig ?? lab?.kubeconfig ?? '';
     say(`${wanted.length || 'chosen'} tests, proxy mode ${mode}; log, report and junit.xml in ${out}`);
