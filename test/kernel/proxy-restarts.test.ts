@@ -86,6 +86,6 @@ async function run(mode: CaseMode): Promise<void> {
 for (const mode of kernelModes)
   test(
     `${4 * perHolder} connections over ${restarts} kills, ${mode}`,
-    { skip: skipReason(mode), timeout: 300_000 },
+    { skip: skipReason(mode), timeout: isThorough ? 1_200_000 : 300_000 },
     () => run(mode),
   );
