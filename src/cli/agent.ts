@@ -15,6 +15,7 @@ import { parseLogLimits, parseNodeLabels, parseTaints } from './node-settings.ts
 import { pullsOf } from './pulls.ts';
 import { createBuiltinRuntime, ociRuntimeHere } from '../runtime/builtin/index.ts';
 import type { AgentArguments } from './commands/agent.ts';
+import { parsePeriodMs } from './seconds.ts';
 import { shutdownSignal } from './shutdown.ts';
 
 /** What a program calls its version; `unknown` when it does not say. */
@@ -45,6 +46,7 @@ function proxySettings(argv: AgentArguments): Partial<ProxyOptions> {
     mode: argv['proxy-mode'],
     nodePortAddresses: argv['nodeport-addresses'],
     localhostNodePorts: argv['localhost-nodeports'],
+    auditIntervalMs: parsePeriodMs(argv['iptables-sync-period']),
     // The network of this very process sets it, before or after the proxy would look.
     conntrackIsLiberal: true,
     metricsAddress: argv['proxy-metrics-bind-address'],

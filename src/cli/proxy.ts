@@ -9,6 +9,7 @@ import { cleanUpAll, startProxy } from '../proxy/index.ts';
 import type { ProxyArguments } from './commands/proxy.ts';
 import { inClusterConfig } from './in-cluster-config.ts';
 import { readKubeconfigFile } from './kubeconfig-file.ts';
+import { parsePeriodMs } from './seconds.ts';
 import { shutdownSignal } from './shutdown.ts';
 
 /** Runs until SIGTERM; rules outlive it, but for `--cleanup`, which removes them and ends. Rejects when the kubeconfig cannot be used, or this machine cannot do the mode. */
@@ -32,6 +33,7 @@ export async function runProxy(argv: ProxyArguments): Promise<void> {
     mode: argv['proxy-mode'],
     nodePortAddresses: argv['nodeport-addresses'],
     localhostNodePorts: argv['localhost-nodeports'],
+    auditIntervalMs: parsePeriodMs(argv['iptables-sync-period']),
     metricsAddress: argv['metrics-bind-address'],
     healthzAddress: argv['healthz-bind-address'],
     informers,

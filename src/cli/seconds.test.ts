@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import yargs, { type Argv } from 'yargs';
 import { controlPlaneCommand } from './commands/control-plane.ts';
 import { UsageError } from './errors.ts';
-import { parseSeconds } from './seconds.ts';
+import { parsePeriodMs, parseSeconds } from './seconds.ts';
 
 test('seconds as people and stock components write them', () => {
   assert.equal(parseSeconds('8s'), 8);
@@ -19,4 +19,10 @@ test('a control plane takes a node for dead after 40 s, or what is asked for', a
   };
   assert.equal(await graceOf(), 40);
   assert.equal(await graceOf('--node-monitor-grace-period=8s'), 8);
+});
+
+test('a period is a second at least', () => {
+  assert.equal(parsePeriodMs('30s'), 30_000);
+  assert.equal(parsePeriodMs('0'), 1000);
+  assert.throws(() => parsePeriodMs('1m'), /whole seconds/);
 });

@@ -6,3 +6,8 @@ export function parseSeconds(text: string): number {
   if (digits === undefined) throw new UsageError(`${text}: whole seconds are wanted, such as 40s`);
   return Number(digits);
 }
+
+/** The same as ms, for something that is done again and again: a second at least. */
+export function parsePeriodMs(text: string): number {
+  return Math.max(1, parseSeconds(text)) * 1000;
+}

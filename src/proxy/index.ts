@@ -14,6 +14,7 @@ import { createDirtyKeys } from './dirty-keys.ts';
 import { createFamilyProxy, type FamilyProxy } from './family-proxy.ts';
 import { createFlowKeeper } from './flows/flow-keeper.ts';
 import { createFlowLimit } from './flows/flow-limit.ts';
+import { setFlowSettings } from './flows/flow-settings.ts';
 import { follow } from './follow.ts';
 import { createProxyHealth } from './health/proxy-health.ts';
 import { startProxyServers } from './health/servers.ts';
@@ -156,6 +157,7 @@ export async function startProxy(given: ProxyOptions): Promise<void> {
   const families = cidrs.length === 0 ? [ipv4, ipv6] : cidrs.map(familyOfText);
   const objects = createProxyObjects(informers, nodeName, departures.leaving);
   const mode = await chooseMode(modes, options.mode ?? defaultProxyMode, { exec, families, logger });
+  void setFlowSettings(exec, logger);
   const metrics = createProxyMetrics(mode.name, families);
   const pending = createPendingChanges(metrics);
   const health = createProxyHealth(families);

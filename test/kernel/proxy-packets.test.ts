@@ -60,6 +60,16 @@ test('what was written reads back as it was written: started again, nothing is w
   }
 });
 
+test(
+  'a server that goes on sending after its client has said all is translated for an hour',
+  { skip: noRoot },
+  async () => {
+    const name = 'net.netfilter.nf_conntrack_tcp_timeout_close_wait';
+    for (const node of nodeNames)
+      await eventually('set', async () => (await execOf(node).sh(`sysctl -n ${name}`)).trim() === '3600');
+  },
+);
+
 test('every rule and chain that is ours says whom it is for', { skip: noRoot }, async () => {
   const saved = await execOf('node-a').sh('iptables-save');
   const ours = saved.split('\n').filter((line) => line.startsWith('-A') && line.includes('PW-'));

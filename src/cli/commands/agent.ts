@@ -34,6 +34,7 @@ export interface AgentArguments {
   readonly 'proxy-mode': WantedMode;
   readonly 'nodeport-addresses': readonly string[] | undefined;
   readonly 'localhost-nodeports': boolean;
+  readonly 'iptables-sync-period': string;
   readonly 'proxy-metrics-bind-address': string;
   readonly 'proxy-healthz-bind-address': string;
   readonly 'pod-manifest-path': string | undefined;

@@ -10,6 +10,8 @@ export interface ProxyArguments {
   readonly 'cluster-cidr': string | undefined;
   readonly 'nodeport-addresses': readonly string[] | undefined;
   readonly 'localhost-nodeports': boolean;
+  /** As it is written: `30s`. */
+  readonly 'iptables-sync-period': string;
   readonly 'metrics-bind-address': string;
   readonly 'healthz-bind-address': string;
   readonly cleanup: boolean;
@@ -35,6 +37,13 @@ export const proxyOptions = {
     type: 'boolean',
     default: false,
     describe: 'node ports on 127.0.0.1 and ::1 too, through a process that relays',
+  },
+  'iptables-sync-period': {
+    type: 'string',
+    default: '30s',
+    requiresArg: true,
+    describe:
+      'how often rules are read to see whether others changed them, where the kernel tells nobody (legacy iptables)',
   },
 } as const;
 
