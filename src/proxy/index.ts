@@ -16,6 +16,7 @@ import { createFlowKeeper } from './flows/flow-keeper.ts';
 import { createFlowLimit } from './flows/flow-limit.ts';
 import { setFlowSettings } from './flows/flow-settings.ts';
 import { follow } from './follow.ts';
+import { foreignProxies } from './foreign-proxies.ts';
 import { createProxyHealth } from './health/proxy-health.ts';
 import { startProxyServers } from './health/servers.ts';
 import { createServiceHealth } from './health/service-health.ts';
@@ -197,5 +198,9 @@ export async function startProxy(given: ProxyOptions): Promise<void> {
   await cleanUpOthers(mode, { exec, families, logger });
   const unasked = families.filter((family) => !asksLocalhost(options, family));
   await cleanUpLocalhost({ exec, families: unasked, logger });
+  for (const message of await foreignProxies(exec)) {
+    logger.warn(message);
+    tell('Warning', 'OtherServiceProxy', message);
+  }
   logger.info('Services are served', { mode: mode.name, services: objects.services().length });
 }

@@ -151,3 +151,11 @@ test('what somebody else breaks is put back and reported', { skip: noRoot }, asy
   await new Promise((resolve) => setTimeout(resolve, 500));
   assert.equal(lab.events.seen.length, count, 'once is enough');
 });
+
+test('rules that kube-proxy left are told', { skip: noRoot }, async () => {
+  await execOf('node-a').sh('iptables -t nat -N KUBE-SERVICES');
+  await lab.startProxies('iptables-nft', 'default');
+  const told = lab.events.seen.filter(({ reason }) => reason === 'OtherServiceProxy');
+  assert.equal(told.length, 1);
+  await execOf('node-a').sh('iptables -t nat -X KUBE-SERVICES');
+});
