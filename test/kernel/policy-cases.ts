@@ -49,12 +49,14 @@ async function check(lab: CaseLab, asks: readonly PolicyAsk[], family: FamilyNam
   const checked = [...bySender].map(async ([from, list]: [Party, PolicyAsk[]]) => {
     const questions = list.map((ask): PartyQuestion => {
       const [address, port] = targets[ask.way](ask, family);
-      return { protocol: ask.protocol === 'udp' ? 'udp' : 'tcp', address, port, times: 1, timeoutMs };
+      // One namespace has the addresses of several hosts.
+      const own = from === 'outside' ? { from: addressesOf[from][family] } : {};
+      return { protocol: ask.protocol === 'udp' ? 'udp' : 'tcp', address, port, times: 1, timeoutMs, ...own };
     });
     const answers = await lab.party(from).ask(questions);
     for (const [index, ask] of list.entries()) {
       const [answer = ''] = answers[index] ?? [];
-      const said = `${ask.from} → ${ask.to} ${ask.protocol} ${ask.port}, ${ask.way}: ${answer}`;
+      const said = `${family}: ${ask.from} → ${ask.to} ${ask.protocol} ${ask.port}, ${ask.way}: ${answer}`;
       if (!ask.allowed) assert.equal(answer, 'timeout', said);
       else assert.ok(answersOf(asAnswered(ask), family).includes(answer), said);
     }
