@@ -15,6 +15,7 @@ import { lifeStories } from './stories/lives.ts';
 import { loadBalancerStories } from './stories/load-balancer.ts';
 import { nameStories } from './stories/names.ts';
 import { logStories } from './stories/logs.ts';
+import { networkPolicyStories } from './stories/network-policies.ts';
 import { outsideStories } from './stories/outside.ts';
 import { packetStories } from './stories/packets.ts';
 import { proxyModeStories } from './stories/proxy-modes.ts';
@@ -56,6 +57,7 @@ describe('a lab of three nodes', { concurrency: 1 }, () => {
   outsideStories(lab);
   loadBalancerStories(lab);
   udpStories(lab);
+  networkPolicyStories(lab);
   nameStories(lab);
   tokenStories(lab);
   kubectlStories(lab);

@@ -45,6 +45,8 @@ export interface NodeNetworkOptions {
   readonly proxyMode?: string;
   /** How often the kernel is read to see what somebody else broke. Default 30 s. */
   readonly auditIntervalMs?: number;
+  /** How often it is read what NetworkPolicies dropped. Default 10 s. */
+  readonly dropIntervalMs?: number;
 }
 
 const defaultAuditIntervalMs = 30_000;
