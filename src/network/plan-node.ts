@@ -309,7 +309,7 @@ export function networkRules({ family, clusterCIDR, podCIDR, nodes }: NetworkRul
         chain: 'FORWARD',
         rule: `${comment('podwire: pod network')} -j ${forwardChain}`,
         // Services without endpoints are refused before anything is let through.
-        after: ['PW-REFUSE', 'PW-FORWARD'],
+        after: ['PW-REFUSE', 'PW-POLICY', 'PW-FORWARD'],
       },
     ],
   };

@@ -87,6 +87,19 @@ export function describePolicyCases(mode: CaseMode): void {
       });
     }
 
+    test('policies are asked before anybody lets a packet pass, whoever wrote last', async () => {
+      if (mode === 'nftables') return;
+      await lab.setPolicies([policyCases[1]?.policies ?? []].flat());
+      const { exec } = lab.place('node-a');
+      const jumps = async (): Promise<string[]> =>
+        (await exec.sh('iptables -S FORWARD')).split('\n').flatMap((rule) => /-j (PW-\S+)/.exec(rule)?.[1] ?? []);
+      const inOrder = ['PW-REFUSE', 'PW-POLICY', 'PW-FORWARD', 'PW-NET-FORWARD'];
+      assert.deepEqual(await jumps(), inOrder);
+      await exec.sh(`iptables -D FORWARD ${(await jumps()).indexOf('PW-FORWARD') + 1}`);
+      await lab.startProxies(mode, 'default');
+      assert.deepEqual(await jumps(), inOrder);
+    });
+
     test('nothing is left when the last policy goes', async () => {
       await lab.setPolicies([]);
       for (const node of nodeNames) {

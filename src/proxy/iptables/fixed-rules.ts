@@ -38,7 +38,8 @@ export const hooks: readonly Hook[] = [
   { table: 'nat', chain: 'PREROUTING', rule: services },
   { table: 'nat', chain: 'OUTPUT', rule: services },
   { table: 'nat', chain: 'POSTROUTING', rule: `${comment('podwire: Services')} -j ${chains.postrouting}` },
-  { table: 'filter', chain: 'FORWARD', rule: forward, after: [chains.refuse] },
+  // What a policy forbids is nobody's to let pass.
+  { table: 'filter', chain: 'FORWARD', rule: forward, after: [chains.refuse, 'PW-POLICY'] },
   { table: 'filter', chain: 'INPUT', rule: refuse },
   { table: 'filter', chain: 'FORWARD', rule: refuse },
   { table: 'filter', chain: 'OUTPUT', rule: refuse },
