@@ -15,6 +15,7 @@ import { keepNodeLease } from './node/lease.ts';
 import { keepNode } from './node/node-keeper.ts';
 import { nodeResources, type NodeIdentity } from './node/node-object.ts';
 import { createServiceExit, podIndex, type OwnRules } from './pods/leave-services.ts';
+import { watchLocalStorage } from './pods/local-storage.ts';
 import { createPodEvents, type Recorder } from './pods/pod-events.ts';
 import { createPodWorkers, type PodWorkersOptions } from './pods/pod-workers.ts';
 import { startKubeletServer } from './server/server.ts';
@@ -199,6 +200,11 @@ export async function startKubelet(options: KubeletOptions): Promise<void> {
   await startKubeletServer({ ...options, pods: podsHere, logger });
   await runtime.start();
   rotateLogs({ runtime, ...(options.containerLogs ?? defaultContainerLogs), logger, signal });
+  watchLocalStorage({
+    pods: () => workers.active(),
+    evict: (pod, why) => workers.evict(pod, why),
+    ...{ runtime, dirs: deps.dirs, logger, signal },
+  });
   await workers.startStatics();
 
   const onReady = (ready: boolean): void => {

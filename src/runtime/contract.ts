@@ -171,6 +171,8 @@ export interface RuntimeService {
   removeContainer(id: string): Promise<void>;
   listContainers(): Promise<readonly ContainerStatus[]>;
   containerStatus(id: string): Promise<ContainerStatus | undefined>;
+  /** What its own files (all that differs from its image) take on disk. Counted when asked: not for a hot path. */
+  containerStats(id: string): Promise<{ readonly writableLayerBytes: number }>;
   /**
    * The log's file has got another name: the container is told to go on in a new one under `logPath`, and does so in a moment, losing
    * nothing. Rejects when it cannot be told: then it goes on in the old one.

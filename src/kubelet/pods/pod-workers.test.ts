@@ -3,6 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { configMaps, pods, services } from '../../api/resources.ts';
+import { silentLogger } from '../../api/logger.ts';
+import { watchLocalStorage } from './local-storage.ts';
 import { createNodeOnFakes, pod, type NodeOnFakes } from '../testing/node-on-fakes.ts';
 
 let node: NodeOnFakes;
@@ -224,6 +226,32 @@ test('too many pods: the last one is refused, and never runs', async () => {
   await node.until('refused', () => node.find('more')?.status?.phase === 'Failed');
   assert.equal(node.find('more')?.status?.reason, 'OutOfpods');
   assert.deepEqual(node.runtime.calls, ['run web/0', 'start web/main/0']);
+});
+
+test('a pod that takes too much of the disk is Failed as Evicted, with little grace, and does not come back', async () => {
+  const workers = await node.start();
+  const resources = { limits: { 'ephemeral-storage': '1Mi' } };
+  node.api.put(pods, pod('web', { terminationGracePeriodSeconds: 30 }, { resources }));
+  await node.until('ready', () => node.isReady('web'));
+  const stop = new AbortController();
+  watchLocalStorage({
+    pods: () => workers.active(),
+    evict: (each, why) => workers.evict(each, why),
+    runtime: node.runtime,
+    dirs: node.dirs,
+    logger: silentLogger,
+    signal: stop.signal,
+    intervalMs: 5,
+  });
+  const [id = ''] = node.runtime.configs.keys();
+  node.runtime.written.set(id, 1024 * 1024 + 1);
+  await node.until('evicted', () => node.find('web')?.status?.phase === 'Failed');
+  stop.abort();
+  assert.equal(node.find('web')?.status?.reason, 'Evicted');
+  await node.until('stopped', () => node.main('web')?.state?.terminated !== undefined);
+  assert.ok(node.runtime.calls.includes('kill web/main/0 1s'), node.runtime.calls.join('\n'));
+  assert.match(node.told.join('\n'), /^Warning Evicted Pod ephemeral local storage usage exceeds/m);
+  assert.equal(node.runtime.calls.includes('start web/main/1'), false);
 });
 
 test('a failed liveness probe kills the container, and it starts again', async () => {

@@ -11,7 +11,7 @@ import type { PodSandboxStatus } from '../../runtime/contract.ts';
 import { createProber } from '../probes/prober.ts';
 import { createMirrors } from '../static/mirrors.ts';
 import type { StaticPodChange, StaticPods } from '../static/static-pods.ts';
-import { rejectionOf } from './admission.ts';
+import { rejectionOf, type Rejection } from './admission.ts';
 import { beginEnd, endPod } from './end-pod.ts';
 import { ignoredFields } from './ignored-fields.ts';
 import { createPodWork, type PodDeps, type PodWork } from './pod-work.ts';
@@ -30,6 +30,8 @@ export interface PodWorkers {
   start(): Promise<void>;
   /** Looks at every pod soon. */
   wakeAll(): void;
+  /** Ends a pod as Failed for this reason, with little grace: it does harm. */
+  evict(pod: Pod, why: Rejection): void;
 }
 
 export interface PodWorkersOptions {
@@ -47,6 +49,9 @@ const concurrency = 128;
 /** What events did not tell (a missed one, a ConfigMap's new text) is found this often. */
 const auditMs = 60_000;
 
+/** As upstream's, of pods beyond their limits. */
+const evictionGraceMs = 1_000;
+
 function isOver(pod: Pod): boolean {
   return pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
 }
@@ -61,6 +66,7 @@ class Workers implements PodWorkers {
   readonly #deps: PodDeps;
   readonly #queue: WorkQueue;
   readonly #works = new Map<string, PodWork>();
+  readonly #evictions = new WeakMap<PodWork, Rejection>();
 
   constructor(options: PodWorkersOptions) {
     this.#options = options;
@@ -170,6 +176,13 @@ class Workers implements PodWorkers {
 
   wakeAll(): void {
     for (const uid of this.#works.keys()) this.#queue.add(uid);
+  }
+
+  evict({ metadata: { uid = '' } }: Pod, why: Rejection): void {
+    const work = this.#works.get(uid);
+    if (work === undefined || work.ending !== undefined) return;
+    this.#evictions.set(work, why);
+    this.#queue.add(uid);
   }
 
   #onChange({ type, object, previous }: Change<Pod>): void {
@@ -282,10 +295,19 @@ class Workers implements PodWorkers {
     if (work.goneFromApi) beginEnd(work, 'gone');
     else if (work.pod.metadata.deletionTimestamp !== undefined) beginEnd(work, 'deleted');
     else if (work.settledBefore && work.ending === undefined) beginEnd(work, 'finished');
+    else if (work.ending === undefined && this.#evictions.has(work)) this.#beginEviction(work);
     else if (work.ending === undefined && (this.#msToDeadline(work) ?? 1) <= 0) {
       const message = 'Pod was active on the node longer than the specified deadline';
       beginEnd(work, 'finished', { reason: 'DeadlineExceeded', message });
     }
+  }
+
+  #beginEviction(work: PodWork): void {
+    const why = this.#evictions.get(work);
+    if (why === undefined) return;
+    this.#deps.events.warning(work.pod, why.reason, why.message);
+    const ending = beginEnd(work, 'finished', why);
+    ending.deadlineMs = Math.min(ending.deadlineMs, Date.now() + evictionGraceMs);
   }
 
   /** Ms until the pod's activeDeadlineSeconds are over. */

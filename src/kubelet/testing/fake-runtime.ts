@@ -35,6 +35,8 @@ export interface FakeRuntime extends RuntimeService {
   execSession: ((id: string, options: ExecOptions) => ExecSession) | undefined;
   /** What `execSync` answers with, by the command's words. */
   execResults: Map<string, number>;
+  /** Bytes that a container has written, by its ID. */
+  written: Map<string, number>;
 }
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
@@ -51,6 +53,7 @@ class Fake implements FakeRuntime {
   readonly sandboxConfigs = new Map<string, PodSandboxConfig>();
   readonly slowToStop = new Map<string, number>();
   readonly execResults = new Map<string, number>();
+  readonly written = new Map<string, number>();
   execSession: FakeRuntime['execSession'];
   readonly #sandboxes = new Map<string, Sandbox>();
   readonly #containers = new Map<string, Writable<ContainerStatus>>();
@@ -186,6 +189,10 @@ class Fake implements FakeRuntime {
     if (this.#get(id).state !== 'running') throw new Error(`container ${id} is not running`);
     if (this.execSession === undefined) throw new Error('no such file or directory');
     return this.execSession(id, options);
+  }
+
+  async containerStats(id: string): Promise<{ readonly writableLayerBytes: number }> {
+    return { writableLayerBytes: this.written.get(id) ?? 0 };
   }
 
   async reopenContainerLog(id: string): Promise<void> {

@@ -21,6 +21,7 @@ import type {
 import { RuntimeError } from '../errors.ts';
 import { createImageService, type ContainerImages } from '../images/index.ts';
 import { attach } from './attach.ts';
+import { diskUsage } from '../../kernel/disk-usage.ts';
 import { reopenContainerLog } from './conmon-control.ts';
 import { createContainer, removeContainer, startContainer, stopContainer } from './containers.ts';
 import { execStreaming, execSync } from './exec-in-container.ts';
@@ -174,6 +175,10 @@ class BuiltinRuntime implements RuntimeService {
   async containerStatus(id: string): Promise<ContainerStatus | undefined> {
     const record = this.#containers.get(id);
     return record === undefined ? undefined : containerStatusOf(record);
+  }
+
+  async containerStats(id: string): Promise<{ readonly writableLayerBytes: number }> {
+    return { writableLayerBytes: await diskUsage(this.#places.upper(id)) };
   }
 
   async reopenContainerLog(id: string): Promise<void> {
