@@ -1,14 +1,22 @@
 /** Puts a node together: one process, one client, one set of informers; network under runtime under kubelet, the proxy beside them. */
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { createEventRecorder } from '../api/event-recorder.ts';
 import { createApiClient } from '../api/http-client.ts';
 import { createLogger, type Logger } from '../api/logger.ts';
+import type { InformerFactory } from '../api/informer.ts';
 import { createInformerFactory } from '../api/shared-informers.ts';
 import type { Exec } from '../kernel/exec.ts';
 import { createRunner } from '../kernel/runner.ts';
 import { startKubelet, type KubeletOptions } from '../kubelet/index.ts';
-import { createNodeNetwork, startServiceAddresses, type NodeNetworkOptions } from '../network/index.ts';
+import {
+  createNodeNetwork,
+  createPluginNetwork,
+  startServiceAddresses,
+  type NodeNetwork,
+  type NodeNetworkOptions,
+} from '../network/index.ts';
 import { createDepartures, startProxy, type ProxyOptions } from '../proxy/index.ts';
 import { readKubeconfigFile } from './kubeconfig-file.ts';
 import { parseLogLimits, parseNodeLabels, parseTaints } from './node-settings.ts';
@@ -48,7 +56,7 @@ function proxySettings(argv: AgentArguments): Partial<ProxyOptions> {
     localhostNodePorts: argv['localhost-nodeports'],
     auditIntervalMs: parsePeriodMs(argv['iptables-sync-period']),
     // The network of this very process sets it, before or after the proxy would look.
-    conntrackIsLiberal: true,
+    conntrackIsLiberal: argv['cni-conf-dir'] === undefined,
     metricsAddress: argv['proxy-metrics-bind-address'],
     healthzAddress: argv['proxy-healthz-bind-address'],
   };
@@ -76,6 +84,15 @@ interface Ground {
   readonly signal: AbortSignal;
 }
 
+/** Links by somebody else's CNI configuration. */
+function pluginNetwork(
+  argv: AgentArguments,
+  shared: Ground & { readonly nodeName: string; readonly informers: InformerFactory },
+): NodeNetwork {
+  const [confDir, binDirs] = [argv['cni-conf-dir'] ?? '', argv['cni-bin-dir']];
+  return createPluginNetwork({ ...shared, confDir, binDirs, stateDir: join(argv['state-dir'], 'cni') });
+}
+
 /** Resolves when everything runs; it goes on until the signal. */
 async function startNode(argv: AgentArguments, { exec, logger, signal }: Ground): Promise<{ close(): Promise<void> }> {
   const nodeName = argv['node-name'];
@@ -84,7 +101,8 @@ async function startNode(argv: AgentArguments, { exec, logger, signal }: Ground)
   const informers = createInformerFactory(client, { logger, signal });
   const recorder = (component: string) => createEventRecorder(client, { component, host: nodeName, logger });
   const shared = { exec, nodeName, ...addresses, informers, logger, signal, proxyMode: argv['proxy-mode'] };
-  const network = createNodeNetwork({ ...shared, ...networkSettings(argv), events: recorder('podwire-network') });
+  const ownNetwork = { ...shared, ...networkSettings(argv), events: recorder('podwire-network') };
+  const network = argv['cni-conf-dir'] === undefined ? createNodeNetwork(ownNetwork) : pluginNetwork(argv, shared);
   startServiceAddresses({ ...shared, events: recorder('podwire-network') });
   const ociRuntime = argv['oci-runtime'] ?? ociRuntimeHere();
   const { runtime, images } = createBuiltinRuntime({

@@ -52,6 +52,7 @@ function refuseOtherSettings(config: LabConfig, wanted: WantedLab): void {
   const settled: readonly [what: string, has: string | number, wants: string | number | undefined][] = [
     ['segments', config.segments ?? 1, wanted.segments],
     ['pod network', config.podNetwork ?? 'the default one', wanted.podNetwork],
+    ['CNI configuration', config.cni ?? 'none', wanted.cni],
     ['dns', config.dns ?? 'on', wanted.dns],
   ];
   for (const [what, has, wants] of settled)

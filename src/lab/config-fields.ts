@@ -64,6 +64,7 @@ export const fileFields: Field = {
         podSubnet: range,
         serviceSubnet: range,
         podNetwork: oneOf(...podNetworks),
+        cni: { type: 'text', check: absolutePath },
         kubeProxyMode: oneOf(...kubeProxyModes),
         ipFamily: oneOf(...ipFamilies),
       },
@@ -74,6 +75,10 @@ export const fileFields: Field = {
     insecureRegistries: { type: 'list', of: { type: 'text', check: refusal(checkRegistry) } },
   },
 };
+
+function absolutePath(value: string): string | undefined {
+  return /^\/[\w./{}-]+$/.test(value) ? undefined : `"${value}" is not the whole path of a folder`;
+}
 
 function oneOf(...values: readonly string[]): Field {
   return {

@@ -31,6 +31,7 @@ interface LabFileShape {
     readonly podSubnet?: string;
     readonly serviceSubnet?: string;
     readonly podNetwork?: PodNetwork;
+    readonly cni?: string;
     readonly kubeProxyMode?: KubeProxyMode;
     readonly ipFamily?: IpFamily;
   };

@@ -36,6 +36,8 @@ export interface LabConfig {
   readonly dns?: OnOff;
   /** How pods of other nodes are reached; `routes` when left out, and `auto` where there are several segments. */
   readonly podNetwork?: PodNetwork;
+  /** A folder of somebody else's CNI configuration, in the place of our pod network; `{node}` in it is the machine's name. */
+  readonly cni?: string;
   /** How Services get into the kernels of the nodes; iptables when left out. */
   readonly kubeProxyMode?: KubeProxyMode;
   /** A node that gives no sign of life for so long is NotReady; 40 s when left out. */

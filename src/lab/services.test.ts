@@ -27,6 +27,11 @@ test('who cannot answer for addresses of load balancers says so', () => {
   assert.ok(!flags('node1', settings).includes(label));
 });
 
+test("somebody else's CNI configuration, a folder a node when its path says so", () => {
+  assert.ok(flags('node1', { cni: '/etc/lab/{node}' }).includes('--cni-conf-dir=/etc/lab/node1'));
+  assert.ok(!flags('node1', {}).some((flag) => flag.startsWith('--cni-')));
+});
+
 for (const [settings, mode] of [
   [{}, 'routes'],
   [{ segments: 2 }, 'auto'],

@@ -113,6 +113,7 @@ function agentArgv(program: Program, machine: Machine, config: LabConfig): strin
     `--log-dir=${inside.podLogs}`,
     `--pod-manifest-path=${inside.manifests}`,
     `--pod-network=${config.podNetwork ?? ((config.segments ?? 1) > 1 ? 'auto' : 'routes')}`,
+    ...(config.cni === undefined ? [] : [`--cni-conf-dir=${config.cni.replaceAll('{node}', machine.name)}`]),
     proxyModeFlag(config),
     `--node-lease-duration-seconds=${leaseSeconds(config)}`,
     ...settingsArgv(machine, config.nodeSettings?.[machine.name]),

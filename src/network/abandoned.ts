@@ -5,6 +5,11 @@ import type { AdoptedPod } from './plan-pod.ts';
 /** On a mirror pod: the UID of the static pod that it shows. */
 const mirrorAnnotation = 'kubernetes.io/config.mirror';
 
+/** Whether this is the mirror of the static pod with that UID. */
+export function isStaticPodOf({ metadata }: Pod, uid: string): boolean {
+  return metadata.annotations?.[mirrorAnnotation] === uid;
+}
+
 /** By UID; a static pod is known by its mirror's annotation. */
 export function abandonedPods(links: readonly AdoptedPod[], pods: readonly Pod[]): readonly AdoptedPod[] {
   const known = new Set(

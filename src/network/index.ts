@@ -23,6 +23,7 @@ export type { NodeNetwork, PodIdentity } from './contract.ts';
 export { startPodRoutes } from './pod-routes.ts';
 export { installCni } from './cni/install.ts';
 export { startCniServer } from './cni/server.ts';
+export { createPluginNetwork } from './plugins/index.ts';
 export { startServiceAddresses } from './service-addresses.ts';
 
 export interface NodeNetworkOptions {

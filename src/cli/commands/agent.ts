@@ -24,6 +24,8 @@ export interface AgentArguments {
   readonly 'log-dir': string;
   readonly 'container-log-max-size': string;
   readonly 'container-log-max-files': number;
+  readonly 'cni-conf-dir': string | undefined;
+  readonly 'cni-bin-dir': readonly string[];
   readonly 'oci-runtime': 'crun' | 'runc' | undefined;
   readonly 'cgroup-parent': string;
   readonly 'max-pods': number;
@@ -47,6 +49,21 @@ const networkOptions = {
     describe: 'how pods of other nodes are reached; auto: by routes on the own segment, by VXLAN beyond it',
   },
   'vxlan-port': { type: 'number', default: defaultVxlanPort, describe: 'its UDP port, the same on all nodes' },
+} as const;
+
+/** Links of pods by somebody else. */
+const cniOptions = {
+  'cni-conf-dir': {
+    type: 'string',
+    requiresArg: true,
+    describe: "pods get their links by somebody else's CNI configuration in this folder, not by our own network",
+  },
+  'cni-bin-dir': {
+    type: 'string',
+    array: true,
+    default: ['/opt/cni/bin', '/usr/lib/cni'],
+    describe: 'where its plugins are',
+  },
 } as const;
 
 export const agentCommand: CommandModule<object, AgentArguments> = {
@@ -89,6 +106,7 @@ export const agentCommand: CommandModule<object, AgentArguments> = {
       'log-dir': { type: 'string', default: '/var/log/pods' },
       'container-log-max-size': { type: 'string', default: '10Mi', describe: 'a log that is so long is put aside' },
       'container-log-max-files': { type: 'number', default: 5, describe: 'of one container, 2 at least' },
+      ...cniOptions,
       'oci-runtime': { choices: ['crun', 'runc'] as const, describe: 'what suits this host, when left out' },
       'cgroup-parent': { type: 'string', default: '/kubepods' },
       'max-pods': { type: 'number', default: 110 },
