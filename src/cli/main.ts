@@ -3,6 +3,7 @@ import yargs from 'yargs';
 import { agentCommand } from './commands/agent.ts';
 import { controlPlaneCommand } from './commands/control-plane.ts';
 import { dnsCommand } from './commands/dns.ts';
+import { doctorCommand } from './commands/doctor.ts';
 import { downCommand } from './commands/down.ts';
 import { dumpCommand } from './commands/dump.ts';
 import { imageCommand } from './commands/image.ts';
@@ -28,6 +29,7 @@ const commands = [
   nodeCommand,
   imageCommand,
   imageDoorCommand,
+  doctorCommand,
   dumpCommand,
   agentCommand,
   networkCommand,

@@ -6,6 +6,7 @@ import {
   given,
   internetChoices,
   kubeProxyModes,
+  type Lab,
   LabError,
   nodeNames,
   parseConfigFile,
@@ -143,8 +144,30 @@ export const upCommand: CommandModule<object, UpArguments> = {
     }
     if (await dns) stages.mark('DNS answers');
     printNext(config, started, stages);
+    if (started.length > 0) await glanceAtNetwork(lab, exec, name);
   },
 };
+
+/** After everything is said, so that nobody waits for it. Tells of what fails, and ends nothing. */
+async function glanceAtNetwork(lab: Lab, exec: Exec, name: string): Promise<void> {
+  const since = performance.now();
+  const [{ glance }, { renderFailures, renderSum }] = await Promise.all([
+    import('../doctor/index.ts'),
+    import('../doctor/report.ts'),
+  ]);
+  const client = await adminClient(name);
+  try {
+    const { findings, evidence } = await glance({ client, exec, lab });
+    if (findings.length === 0) return;
+    const lines = renderFailures(findings, evidence);
+    const took = seconds(performance.now() - since);
+    console.log([...lines, `Network: ${renderSum(findings)} (${took}); podwire doctor tries all.`].join('\n'));
+  } catch (error) {
+    console.log(`Network: not looked at: ${error instanceof Error ? error.message : String(error)}`);
+  } finally {
+    client.close();
+  }
+}
 
 /** Makes cluster DNS while the nodes come up, and waits for it. False where the lab has none. */
 async function startDnsAddon(
