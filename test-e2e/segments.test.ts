@@ -127,6 +127,28 @@ describe('a lab of two segments', { concurrency: 1 }, () => {
       assert.match(await wget(`client-${from}`, 'http://web.default.svc.cluster.local/'), /^web-/);
   });
 
+  test('doctor finds every way open, and tells which are not and why', async () => {
+    const fine = await lab.podwire(['doctor']);
+    assert.match(fine.stdout, /^# .*FROM, TO/m);
+    assert.match(fine.stdout, /^\d+ +service default\/web +\S+:80$/m);
+    const sum = /^(\d+) of (\d+) ways are open\.$/m.exec(fine.stdout);
+    assert.ok(sum !== null && sum[1] === sum[2] && Number(sum[1]) >= 80, fine.stdout);
+
+    await lab.onNode('node1', ['ip', 'link', 'set', 'pwvx0', 'down']);
+    const broken = await lab.podwire(['doctor'], { mayFail: true });
+    assert.equal(broken.code, 1);
+    assert.match(broken.stdout, /^pod default\/\S+ \(node1\) to pod default\/\S+ \(node2\) at \S+: .+$/m);
+    assert.match(broken.stdout, /^pod default\/\S+ \(node2\) to pod default\/\S+ \(node1\) at \S+: no answer in 2 s$/m);
+    await eventually(
+      'the audit of node1 puts it back',
+      async () => {
+        const again = await lab.podwire(['doctor'], { mayFail: true });
+        return again.code === 0;
+      },
+      300_000,
+    );
+  });
+
   test('a node that is added across takes part, and is forgotten when it goes', async () => {
     await run([`${import.meta.dirname}/../scripts/podwire`, 'node', 'add', '--name', lab.name]);
     await lab.apply(webPod('node4'));
