@@ -206,7 +206,9 @@ test('an agent started again adopts all of it and writes nothing', { skip: noRoo
   const before = exec.commands.length;
   await start('node-a', 'auto');
   const isWrite = (command: string): boolean =>
-    !/^(ls |sysctl -e|ip6?tables-save|ip6?tables-restore --version|ipset save|nft .*list |(ip|bridge) .*-json)/.test(command);
+    !/^(ls |sysctl -e|ip6?tables-save|ip6?tables-restore --version|ipset save|nft .*list |(ip|bridge) .*-json)/.test(
+      command,
+    );
   assert.deepEqual(
     exec.commands.slice(before).filter((command) => isWrite(command)),
     [],
