@@ -87,6 +87,8 @@ export class NetworkPolicies {
   /** Counts what was asked for, and what of that the kernel has. */
   #revision = 0;
   #waiting: Waiting[] = [];
+  /** Pods that were told by `admit`, by sandbox. */
+  readonly #learned = new Map<string, string>();
   /** Pods and namespaces are in the tables: before that a table would open what is closed. */
   #isComplete = false;
   #turn: Promise<unknown> = Promise.resolve();
@@ -122,15 +124,21 @@ export class NetworkPolicies {
     if (!isKnown && known !== undefined)
       throw new PolicyNotInForceError(`${pod.key}: no NetworkPolicies are known yet, the API server has not answered`);
     if (!isKnown) this.#logger.warn('a pod starts before any NetworkPolicy is known', { pod: pod.key });
-    const facts = known === undefined ? undefined : podFacts(known);
-    for (const { keeper } of this.#families)
-      if (facts !== undefined && !keeper.hasPod(pod.key, pod.uid)) keeper.setPod(pod.key, facts);
+    if (known !== undefined) this.#learn(id, pod, known);
     this.#setLocal(id, pod);
     if (!isKnown || this.#pods === undefined) return;
     this.#changed({ urgent: true });
     if (!this.#families.some(({ keeper }) => keeper.isolates(id))) return;
     if (await within(this.#committed(), limit)) return;
     throw new PolicyNotInForceError(`${pod.key}: its NetworkPolicies could not be written within ${limit} ms`);
+  }
+
+  /** The list of all pods may be behind that of this node's, from which the kubelet knows the pod. */
+  #learn(id: string, { key, uid }: LocalPod, known: Pod): void {
+    const facts = podFacts(known);
+    if (this.#pods === undefined || facts === undefined) return;
+    for (const { keeper } of this.#families) if (!keeper.hasPod(key, uid)) keeper.setPod(key, facts);
+    this.#learned.set(id, key);
   }
 
   /** Resolves when the kernel has all that is known now; never before the API has told. */
@@ -142,7 +150,13 @@ export class NetworkPolicies {
 
   /** The sandbox is gone. */
   leave(id: string): void {
-    for (const { keeper } of this.#families) keeper.setLocal(id, undefined);
+    const learned = this.#learned.get(id);
+    this.#learned.delete(id);
+    for (const { keeper } of this.#families) {
+      keeper.setLocal(id, undefined);
+      // One that came and went between two lists of all pods would stay for ever.
+      if (learned !== undefined && this.#pods?.get(learned) === undefined) keeper.setPod(learned, undefined);
+    }
     if (this.#pods !== undefined) this.#changed({ urgent: false });
   }
 
