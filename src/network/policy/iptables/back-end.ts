@@ -2,7 +2,7 @@
 import { parseIP } from '../../../api/addresses.ts';
 import type { Change } from '../../../kernel/change.ts';
 import type { Family } from '../../../kernel/family.ts';
-import type { TableName } from '../../../kernel/iptables.ts';
+import { iptablesBackend, type TableName } from '../../../kernel/iptables.ts';
 import { isSetInUse, readIpSets, restoreIpSets, type IpSet } from '../../../kernel/ipset.ts';
 import type { DesiredChain, DesiredRules } from '../../../kernel/plan-iptables.ts';
 import { createRuleWriter, wroteRules } from '../../../kernel/rule-writer.ts';
@@ -28,6 +28,8 @@ const nothing: DesiredRules = { chains: new Map(), hooks: [] };
 const filterTable: TableName = 'filter';
 /** A set that the kernel still holds is tried again after this. */
 const destroyAgainMs = 200;
+/** So often the rules are read even when nobody seems to have touched them. */
+const longestQuietMs = 600_000;
 const isBuiltIn = (chain: string): boolean => /^[A-Z]+$/.test(chain);
 
 class IptablesPolicies implements PolicyBackEnd {
@@ -41,6 +43,8 @@ class IptablesPolicies implements PolicyBackEnd {
   /** The kernel has what was wanted; `nothing`: it has nothing of ours. */
   #written: 'known' | 'nothing' | undefined;
   #doomed = new Set<string>();
+  /** When the rules were audited last. */
+  #readAt = Number.NEGATIVE_INFINITY;
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(options: PolicyBackEndOptions) {
@@ -61,7 +65,7 @@ class IptablesPolicies implements PolicyBackEnd {
     return this.#inTurn(async () => {
       this.#wanted = undefined;
       const isSmall = changes !== undefined && this.#written === 'known' && !isEmptyTable(table);
-      const done = isSmall ? await this.#change(table, changes) : await this.#writeWhole(table, false);
+      const done = isSmall ? await this.#change(table, changes) : await this.#writeWhole(table, 'sync');
       this.#wanted = table;
       return done;
     });
@@ -71,13 +75,22 @@ class IptablesPolicies implements PolicyBackEnd {
   audit(): Promise<readonly Change[]> {
     return this.#inTurn(async () => {
       if (this.#wanted === undefined || this.#written === 'nothing') return [];
+      const now = performance.now();
+      const isQuiet = this.#watch.isQuiet() && now < this.#readAt + longestQuietMs;
       this.#watch.clear();
-      return this.#writeWhole(this.#wanted, true);
+      const changes = await this.#writeWhole(this.#wanted, isQuiet ? 'audit of sets' : 'audit');
+      if (!isQuiet) this.#readAt = now;
+      return changes;
     });
   }
 
+  /** The nf_tables variant sends notices, the legacy one sends no word. */
   watch(onTouched: OnTouched): void {
-    this.#watch.start(onTouched);
+    const { exec, logger } = this.#options;
+    void iptablesBackend(exec, this.#family).then(
+      (variant) => (variant === 'nf_tables' ? this.#watch.start(onTouched) : undefined),
+      (error: unknown) => logger.error('the variant of iptables could not be told', { error }),
+    );
   }
 
   async readDrops(): Promise<Drops> {
@@ -166,7 +179,7 @@ class IptablesPolicies implements PolicyBackEnd {
       this.#chains.set(profileChain(profile.name), profileRules(table, profile, this.#family));
   }
 
-  async #writeWhole(table: PolicyTable, isAudit: boolean): Promise<readonly Change[]> {
+  async #writeWhole(table: PolicyTable, how: 'sync' | 'audit' | 'audit of sets'): Promise<readonly Change[]> {
     const isEmpty = isEmptyTable(table);
     if (isEmpty && this.#written === 'nothing') return [];
     this.#written = undefined;
@@ -180,12 +193,17 @@ class IptablesPolicies implements PolicyBackEnd {
     }
     const sets = planSets(wantedSets(table, this.#family), observed, this.#family);
     await restoreIpSets(exec, sets.before);
-    if (!isEmpty && !isAudit) this.#rebuild(table);
-    const rules = isAudit ? await this.#writer.audit() : await this.#writer.sync(isEmpty ? nothing : this.#desired());
+    if (!isEmpty && how === 'sync') this.#rebuild(table);
+    const rules = await this.#writeRules(how, isEmpty);
     await restoreIpSets(exec, sets.after);
     await this.#destroy(sets.destroyed);
     this.#written = isEmpty ? 'nothing' : 'known';
     return [...sets.changes, ...rules];
+  }
+
+  #writeRules(how: 'sync' | 'audit' | 'audit of sets', isEmpty: boolean): Promise<readonly Change[]> {
+    if (how === 'audit of sets') return Promise.resolve([]);
+    return how === 'audit' ? this.#writer.audit() : this.#writer.sync(isEmpty ? nothing : this.#desired());
   }
 
   async #destroy(names: readonly string[]): Promise<void> {
