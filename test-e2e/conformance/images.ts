@@ -62,6 +62,7 @@ const tools: Readonly<Record<string, readonly string[]>> = {
   conntrack: ['/usr/sbin/conntrack'],
   curl: ['/usr/bin/curl'],
   dig: ['/usr/bin/dig'],
+  getent: ['/usr/bin/getent'],
   ip: ['/usr/sbin/ip', '/sbin/ip', '/bin/ip'],
   nc: ['/bin/nc.openbsd', '/usr/bin/nc.openbsd'],
   nslookup: ['/usr/bin/nslookup'],
