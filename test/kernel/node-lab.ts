@@ -39,7 +39,9 @@ export class PlaceExec implements Exec {
 
   start(options: StartOptions): Promise<RunningProcess> {
     this.commands.push(options.argv.join(' '));
-    return startProcess({ ...options, argv: ['nsenter', ...this.#enter, '--', ...options.argv] });
+    const [program, ...args] = options.argv;
+    const called = [this.programs.get(program) ?? program, ...args];
+    return startProcess({ ...options, argv: ['nsenter', ...this.#enter, '--', ...called] });
   }
 
   /** Words split at spaces; the output comes back. */

@@ -208,6 +208,27 @@ for (const mode of ['nftables', 'iptables']) {
       assert.equal(await ask(client.netns), 'timeout');
     });
 
+    test('where the rules cannot be written a pod that they isolate does not start, and the node says why', async () => {
+      running.stop();
+      const { exec } = lab.nodeA;
+      const tool = mode === 'nftables' ? 'nft' : 'ipset';
+      exec.programs = new Map([...exec.programs, [tool, '/nonexistent']]);
+      running = new Running(lab, mode, [deny], running.pods.list());
+      try {
+        await running.start();
+        await assert.rejects(running.setUp('shop', 'unlucky'), /NetworkPolicies could not be written/);
+        const told = running.events.seen.find(({ reason }) => reason === 'NetworkPolicyNotInForce');
+        assert.match(told?.message ?? '', new RegExp(`do not start: .*${tool}`));
+        await running.setUp('away', 'lucky');
+        await running.tearDown('away', 'lucky');
+      } finally {
+        exec.programs = new Map([...exec.programs].filter(([name]) => name !== tool));
+        running.stop();
+        running.pods.delete('shop/unlucky');
+        running = await new Running(lab, mode, [deny], running.pods.list()).start();
+      }
+    });
+
     test('an agent that dies leaves its rules in force, and the next one writes nothing', async () => {
       running.policies.set(deny);
       await running.network.policiesInForce();

@@ -228,11 +228,25 @@ export class NetworkPolicies {
   async #commit(): Promise<void> {
     if (this.#followed !== undefined && !this.#isComplete) return;
     const revision = this.#revision;
-    await Promise.all(this.#families.map((family) => family.commit()));
+    try {
+      await Promise.all(this.#families.map((family) => family.commit()));
+    } catch (error) {
+      await this.#tellFailure(error);
+      throw error;
+    }
     const done = this.#waiting.filter((one) => one.revision <= revision);
     this.#waiting = this.#waiting.filter((one) => one.revision > revision);
     for (const one of done) one.resolve();
     if (!this.#isCleanedUp) await this.#cleanUpOther();
+  }
+
+  /** The loop tries again; what the machine lacks is not going to come by itself. */
+  async #tellFailure(error: unknown): Promise<void> {
+    const { exec, mode, families, tell } = this.#options;
+    const lists = await Promise.all(families.map((family) => mode.missing(exec, family))).catch(() => []);
+    const why = [...new Set(lists.flat())];
+    const words = why.length > 0 ? why.join('; ') : String(error instanceof Error ? error.message : error);
+    tell('NetworkPolicyNotInForce', `policies could not be written, pods that they isolate do not start: ${words}`);
   }
 
   /** Once the rules of this mode are in, those of the other go: no moment without. */
