@@ -16,10 +16,23 @@ export interface PodIdentity {
  * The pod network as the runtime needs it. CRI runtimes call CNI at this place; ours calls this. Both are idempotent.
  */
 export interface PodNetwork {
-  /** Makes the namespace, link, addresses and routes; when it resolves packets flow. A failure leaves nothing behind. */
-  setUp(pod: PodIdentity): Promise<PodNetworkStatus>;
+  /** Makes the namespace, link, addresses, routes and what the pod needs besides; when it resolves packets flow. A failure leaves nothing behind. */
+  setUp(pod: PodIdentity, needs?: PodNetworkNeeds): Promise<PodNetworkStatus>;
   /** Takes all of it away again, whatever is left of it. Resolves also when nothing was there. */
   tearDown(pod: PodIdentity): Promise<void>;
+}
+
+/** CRI's PortMapping. */
+export interface PortMapping {
+  /** The address of the node; empty, `0.0.0.0` or `::` for all. */
+  readonly hostIP: string;
+  readonly hostPort: number;
+  readonly containerPort: number;
+  readonly protocol: string;
+}
+
+export interface PodNetworkNeeds {
+  readonly hostPorts?: readonly PortMapping[];
 }
 
 export interface PodNetworkStatus {
@@ -34,6 +47,8 @@ export interface PodSandboxConfig {
   readonly hostname: string;
   /** Use the node's own network namespace: no PodNetwork call. */
   readonly hostNetwork: boolean;
+  /** What it asks of the network besides an address. */
+  readonly network?: PodNetworkNeeds;
   readonly hostPID?: boolean;
   readonly hostIPC?: boolean;
   /** Text of /etc/resolv.conf; the node's own when left out. */

@@ -27,14 +27,6 @@ function isConfining(profile: { readonly type: string } | undefined): boolean {
   return profile !== undefined && profile.type !== 'Unconfined';
 }
 
-/** A pod on the host's network has its ports there by itself. */
-function portsOf(container: Container, pod: Pod): string[] {
-  if (pod.spec?.hostNetwork === true) return [];
-  return (container.ports ?? []).flatMap(({ hostPort }, index) =>
-    hostPort === undefined || hostPort === 0 ? [] : [`ports[${index}].hostPort`],
-  );
-}
-
 function propagationOf({ volumeMounts = [] }: Container): string[] {
   return volumeMounts.flatMap(({ mountPropagation = 'None' }, index) =>
     mountPropagation === 'None' ? [] : [`volumeMounts[${index}].mountPropagation`],
@@ -46,11 +38,9 @@ export function ignoredFields(pod: Pod): readonly string[] {
   const own = ofPod.filter(([, isSet]) => isSet(pod)).map(([field]) => field);
   const inner = (['initContainers', 'containers'] as const).flatMap((list) =>
     (pod.spec?.[list] ?? []).flatMap((container, index) =>
-      [
-        ...ofContainer.filter(([, isSet]) => isSet(container)).map(([field]) => field),
-        ...portsOf(container, pod),
-        ...propagationOf(container),
-      ].map((field) => `spec.${list}[${index}].${field}`),
+      [...ofContainer.filter(([, isSet]) => isSet(container)).map(([field]) => field), ...propagationOf(container)].map(
+        (field) => `spec.${list}[${index}].${field}`,
+      ),
     ),
   );
   return [...own, ...inner];

@@ -2,6 +2,7 @@
 import type { Pod } from '../../api/types.gen.ts';
 import { podResolvConf, type ClusterDNS } from '../files/resolv-conf.ts';
 import type { PodSandboxConfig } from '../../runtime/contract.ts';
+import { networkNeeds } from './network-needs.ts';
 import { sourceAnnotation } from '../static/manifest.ts';
 
 /** Linux takes no longer host name. */
@@ -47,6 +48,7 @@ export function sandboxConfig(input: SandboxConfigInput): PodSandboxConfig {
     pod: { namespace, name, uid, attempt },
     hostname: podHostname(pod, nodeName),
     hostNetwork: hostNetwork === true,
+    ...networkNeeds(pod),
     ...(hostPID === true ? { hostPID } : {}),
     ...(hostIPC === true ? { hostIPC } : {}),
     resolvConf: podResolvConf(pod, dns, nodeResolvConf),

@@ -35,7 +35,7 @@ export async function runSandbox(node: RuntimeNode, config: PodSandboxConfig): P
   };
   node.sandboxes.put(record);
   try {
-    const network = config.hostNetwork ? undefined : await node.network.setUp(config.pod);
+    const network = config.hostNetwork ? undefined : await node.network.setUp(config.pod, config.network);
     const netns = network?.netns;
     writeSandboxFiles(node.places, record);
     const spec = pauseSpec({
