@@ -21,6 +21,20 @@ export interface PodAttachment extends Pick<PodIdentity, 'uid' | 'attempt'> {
   readonly addresses: readonly { readonly ip: string; readonly prefixLength: number; readonly gateway: string }[];
 }
 
+/** A port of the node that leads to the pod. */
+export interface HostPort {
+  /** The address of the node; empty, `0.0.0.0` or `::` for all. */
+  readonly hostIP: string;
+  readonly hostPort: number;
+  readonly containerPort: number;
+  readonly protocol: string;
+}
+
+/** What a pod asks of the network besides an address. */
+export interface PodNeeds {
+  readonly hostPorts?: readonly HostPort[];
+}
+
 export interface NodeNetwork {
   /**
    * Takes over what is in the kernel, undoes what was cut off, and begins to follow the cluster. Does not wait for the API.
@@ -30,7 +44,7 @@ export interface NodeNetwork {
   /** The bridge stands, and pods can be set up. */
   readonly ready: boolean;
   /** When it resolves packets flow. Rejects while not `ready`, and when no address is left; then nothing is left behind. */
-  setUp(pod: PodIdentity): Promise<{ readonly netns: string; readonly ips: readonly string[] }>;
+  setUp(pod: PodIdentity, needs?: PodNeeds): Promise<{ readonly netns: string; readonly ips: readonly string[] }>;
   /** Resolves when what is known of NetworkPolicies is in the kernel; never before the API has told of them. */
   policiesInForce(): Promise<void>;
   /** Resolves also when nothing was there. Flows of the pod's address are forgotten before the address is given out again. */

@@ -11,7 +11,9 @@ import { familyOfText } from '../kernel/family.ts';
 import { netnsPath } from '../kernel/netns.ts';
 import { createAddressPool } from './address-pool.ts';
 import { nodePart, peersOf, podCIDRsOf } from './cluster.ts';
-import type { NodeNetwork } from './contract.ts';
+import type { NodeNetwork, PodNeeds } from './contract.ts';
+import { HostPorts } from './host-ports.ts';
+import { podNames } from './names.ts';
 import { NodeLink } from './node-link.ts';
 import { defaultVxlanPort, type PodNetworkMode } from './mode.ts';
 import { PodLinks, type PodGround } from './pod-links.ts';
@@ -19,7 +21,7 @@ import { abandonedPods } from './abandoned.ts';
 import type { AdoptedPod } from './plan-pod.ts';
 import { createNetworkPolicies, type LocalPod, type NetworkPolicies } from './policy/index.ts';
 
-export type { NodeNetwork, PodIdentity } from './contract.ts';
+export type { HostPort, NodeNetwork, PodIdentity, PodNeeds } from './contract.ts';
 export { startPodRoutes } from './pod-routes.ts';
 export { installCni } from './cni/install.ts';
 export { startCniServer } from './cni/server.ts';
@@ -61,6 +63,9 @@ class BridgeNetwork implements NodeNetwork {
   readonly #logger: Logger;
   readonly #node: NodeLink;
   readonly #links: PodLinks;
+  readonly #hostPorts: HostPorts;
+  /** Of pods that are being set up, by namespace. */
+  readonly #needs = new Map<string, PodNeeds>();
   #policies: NetworkPolicies | undefined;
   readonly #nodes: Informer<Node>;
   readonly #pods: Informer<Pod>;
@@ -73,8 +78,9 @@ class BridgeNetwork implements NodeNetwork {
     this.#options = options;
     this.#logger = options.logger.with({ part: 'network' });
     this.#node = new NodeLink({ exec, nodeName, nodeIPs, clusterCIDRs, mode, vxlanPort, logger: this.#logger });
+    this.#hostPorts = new HostPorts(exec, nodeIPs, this.#logger);
     this.#links = new PodLinks(exec, this.#logger, {
-      admit: async (pod) => this.#policies?.admit(pod.netns, localPod(pod), this.#podOf(pod)),
+      admit: (pod) => this.#admit(pod),
       leave: ({ netns }) => this.#policies?.leave(netns),
     });
     this.#nodes = informers.informer(nodes);
@@ -88,6 +94,7 @@ class BridgeNetwork implements NodeNetwork {
   async start(): Promise<void> {
     const { signal } = this.#options;
     await this.#links.adopt();
+    await this.#hostPorts.adopt(this.#links.pods);
     await this.#startPolicies();
     await this.#adoptBridge();
     const commit = (): Promise<void> => this.#commit();
@@ -104,16 +111,37 @@ class BridgeNetwork implements NodeNetwork {
     everyInterval(this.#options.auditIntervalMs ?? defaultAuditIntervalMs, signal, () => this.#audit());
   }
 
-  async setUp(pod: Parameters<NodeNetwork['setUp']>[0]): Promise<{ netns: string; ips: readonly string[] }> {
+  async setUp(
+    pod: Parameters<NodeNetwork['setUp']>[0],
+    needs: PodNeeds = {},
+  ): Promise<{ netns: string; ips: readonly string[] }> {
     const ground = this.#ground;
     if (ground === undefined)
       throw new NetworkNotReadyError('the pod network is not ready: the node has no pod CIDR yet');
-    const { netns, ips } = await this.#links.setUp(pod, ground);
-    return { netns: netnsPath(netns), ips };
+    const names = podNames(pod);
+    this.#needs.set(names.netns, needs);
+    try {
+      const { netns, ips } = await this.#links.setUp(pod, ground);
+      return { netns: netnsPath(netns), ips };
+    } catch (error) {
+      await this.#hostPorts.leave(names.netns);
+      throw error;
+    } finally {
+      this.#needs.delete(names.netns);
+    }
   }
 
+  /** Rules go first, so that no packet is sent to a pod that is going. */
   async tearDown(pod: Parameters<NodeNetwork['tearDown']>[0]): Promise<void> {
+    await this.#hostPorts.leave(podNames(pod).netns);
     await this.#links.tearDown(pod);
+  }
+
+  /** Policies first: a port of the node may lead to the pod as soon as its rule is there. */
+  async #admit(pod: AdoptedPod): Promise<void> {
+    await this.#policies?.admit(pod.netns, localPod(pod), this.#podOf(pod));
+    const { hostPorts = [] } = this.#needs.get(pod.netns) ?? {};
+    if (hostPorts.length > 0) await this.#hostPorts.admit(pod.netns, { pod: pod.pod, ips: pod.ips, ports: hostPorts });
   }
 
   async policiesInForce(): Promise<void> {
@@ -172,6 +200,8 @@ class BridgeNetwork implements NodeNetwork {
       if (ground === undefined) return;
       const changes = await this.#node.audit();
       if (changes !== '') this.#tell('PodNetworkRepaired', `changed by somebody else and put right: ${changes}`);
+      const ports = await this.#hostPorts.audit();
+      if (ports !== '') this.#tell('PodNetworkRepaired', `changed by somebody else and put right: ${ports}`);
       for (const { pod, link } of await this.#links.mend(ground)) {
         this.#tell('PodNetworkRepaired', `link ${link} of ${pod} was gone and is there again`);
       }
