@@ -5,6 +5,7 @@ import { Lab } from './lab.ts';
 import { machineState } from './machine-state.ts';
 import { added } from './node-state.ts';
 import { dualStackStories } from './stories/dual-stack.ts';
+import { hostPortStories } from './stories/host-ports.ts';
 
 const lab = new Lab(process.env['PODWIRE_DUAL_LAB'] ?? 'pwdual');
 let failed = false;
@@ -27,6 +28,7 @@ describe('a lab of two families', { concurrency: 1 }, () => {
   });
 
   dualStackStories(lab);
+  hostPortStories(lab);
 
   test('down leaves nothing', async () => {
     await lab.podwire(['down']);

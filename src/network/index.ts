@@ -21,7 +21,7 @@ import { abandonedPods } from './abandoned.ts';
 import type { AdoptedPod } from './plan-pod.ts';
 import { createNetworkPolicies, type LocalPod, type NetworkPolicies } from './policy/index.ts';
 
-export type { HostPort, NodeNetwork, PodIdentity, PodNeeds } from './contract.ts';
+export type { NodeNetwork, PodIdentity } from './contract.ts';
 export { startPodRoutes } from './pod-routes.ts';
 export { installCni } from './cni/install.ts';
 export { startCniServer } from './cni/server.ts';
