@@ -1,17 +1,22 @@
 /** Host ports: one number on one node for several pods, told apart by address and protocol (as upstream's HostPort test asks). */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import type { ResultPromise } from 'execa';
 import type { Event, Pod } from '../../src/api/types.gen.ts';
 import { eventually, type Lab } from '../lab.ts';
+import { hostPid, inNamespaceOf } from '../request-loop.ts';
 import { sleeper } from '../workloads.ts';
 
 const port = 54323;
+/** busybox has no server of datagrams, so this one is the host's, in the pod's network namespace. */
+const ECHO = `const s = require('dgram').createSocket('udp4');
+s.on('message', (m, r) => s.send(process.argv[1] + '\\n', r.port, r.address)).bind(8080, () => console.log('ready'));
+setTimeout(() => process.exit(), 300000)`;
 
 function server(name: string, nodeName: string, hostIP: string | undefined, protocol: 'TCP' | 'UDP'): object {
-  const answer = `exec udpsvd 0.0.0.0 8080 echo ${name}`;
   const serve = `mkdir -p /www && echo ${name} > /www/index.html && exec httpd -f -p 8080 -h /www`;
   const ports = [{ containerPort: 8080, hostPort: port, protocol, ...(hostIP === undefined ? {} : { hostIP }) }];
-  const command = ['sh', '-c', protocol === 'TCP' ? serve : answer];
+  const command = ['sh', '-c', protocol === 'TCP' ? serve : 'exec sleep 1000000'];
   return sleeper(name, { nodeName, containers: [{ name: 'main', image: 'busybox', command, ports }] });
 }
 
@@ -19,6 +24,7 @@ export function hostPortStories(lab: Lab): void {
   describe('host ports', () => {
     let node = '';
     let ips: string[] = [];
+    let echo: ResultPromise | undefined;
     const names = ['by-loopback', 'by-address', 'by-datagram'] as const;
 
     before(async () => {
@@ -32,9 +38,12 @@ export function hostPortStories(lab: Lab): void {
         server('by-datagram', node, own, 'UDP'),
       );
       await lab.kubectl(['wait', '--for=condition=Ready', ...names.map((name) => `pod/${name}`), '--timeout=60s']);
+      echo = inNamespaceOf(await hostPid(lab, 'by-datagram'), ECHO, 'by-datagram');
     });
 
     after(async () => {
+      echo?.kill();
+      await echo;
       await lab.kubectl(['delete', 'pod', ...names, 'everywhere', '--ignore-not-found']);
     });
 
