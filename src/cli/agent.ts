@@ -73,9 +73,11 @@ function foldersOf(argv: AgentArguments): Pick<KubeletOptions, 'stateDir' | 'run
 }
 
 /** Of the node and of all pods, in the words of each part. */
-function addressesOf({ 'node-ip': ips, 'cluster-cidr': clusterCIDR }: AgentArguments) {
+function addressesOf({ 'node-ip': ips, 'cluster-cidr': clusterCIDR, ...argv }: AgentArguments) {
   const nodeIPs = ips.split(',');
-  return { nodeIPs, nodeIP: nodeIPs[0] ?? '', clusterCIDR, clusterCIDRs: clusterCIDR.split(',') };
+  const clusterCIDRs = clusterCIDR.split(',');
+  const nonMasqueradeCIDRs = argv['non-masquerade-cidr'];
+  return { nodeIPs, nodeIP: nodeIPs[0] ?? '', clusterCIDR, clusterCIDRs, nonMasqueradeCIDRs };
 }
 
 interface Ground {

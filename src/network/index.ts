@@ -1,5 +1,5 @@
 /** The pod network of this node: a bridge, a link a pod, routes to the other nodes, masquerade to the outside. */
-import { formatCIDR } from '../api/addresses.ts';
+import { formatCIDR, parseCIDR } from '../api/addresses.ts';
 import type { EventRecorder } from '../api/event-recorder.ts';
 import type { Informer, InformerFactory } from '../api/informer.ts';
 import type { Logger } from '../api/logger.ts';
@@ -39,6 +39,8 @@ export interface NodeNetworkOptions {
   readonly mode?: PodNetworkMode;
   /** The UDP port of VXLAN, the same on all nodes. Default 4789. */
   readonly vxlanPort?: number;
+  /** Of both families: who there sees a pod sees it as it is. None when left out. */
+  readonly nonMasqueradeCIDRs?: readonly string[];
   readonly informers: InformerFactory;
   readonly events: EventRecorder;
   readonly logger: Logger;
@@ -75,9 +77,19 @@ class BridgeNetwork implements NodeNetwork {
 
   constructor(options: NodeNetworkOptions) {
     const { exec, nodeName, nodeIPs, clusterCIDRs, mode = 'routes', vxlanPort = defaultVxlanPort, informers } = options;
+    const nonMasqueradeCIDRs = (options.nonMasqueradeCIDRs ?? []).map((text) => formatCIDR(parseCIDR(text)));
     this.#options = options;
     this.#logger = options.logger.with({ part: 'network' });
-    this.#node = new NodeLink({ exec, nodeName, nodeIPs, clusterCIDRs, mode, vxlanPort, logger: this.#logger });
+    this.#node = new NodeLink({
+      exec,
+      nodeName,
+      nodeIPs,
+      clusterCIDRs,
+      nonMasqueradeCIDRs,
+      mode,
+      vxlanPort,
+      logger: this.#logger,
+    });
     this.#hostPorts = new HostPorts(exec, nodeIPs, this.#logger);
     this.#links = new PodLinks(exec, this.#logger, {
       admit: (pod) => this.#admit(pod),

@@ -41,6 +41,8 @@ export interface NodeLinkOptions {
   readonly nodeIPs: readonly string[];
   /** One a family. */
   readonly clusterCIDRs: readonly string[];
+  /** Of both families, in canonical form. */
+  readonly nonMasqueradeCIDRs: readonly string[];
   readonly mode: PodNetworkMode;
   readonly vxlanPort: number;
   readonly logger: Logger;
@@ -217,7 +219,7 @@ export class NodeLink {
 
   /** Undefined for a family that this node's pods do not have. */
   #rulesOf(family: Family, { podCIDRs }: Wanted, { node: { peers }, overlay }: Target): DesiredRules | undefined {
-    const { nodeName, nodeIPs, clusterCIDRs } = this.#options;
+    const { nodeName, nodeIPs, clusterCIDRs, nonMasqueradeCIDRs: all } = this.#options;
     const podCIDR = ofFamily(podCIDRs, family);
     if (podCIDR === undefined) return undefined;
     const nodeIP = ofFamily(nodeIPs, family);
@@ -225,7 +227,8 @@ export class NodeLink {
     const near = peers.filter(({ ip, across }) => across !== true && familyOfText(ip) === family);
     const nodes = [...(nodeIP === undefined ? [] : [{ node: nodeName, ip: nodeIP }]), ...near];
     const clusterCIDR = ofFamily(clusterCIDRs, family) ?? podCIDR;
-    const rules = networkRules({ family, clusterCIDR, podCIDR, nodes });
+    const nonMasqueradeCIDRs = all.filter((cidr) => familyOfText(cidr) === family);
+    const rules = networkRules({ family, clusterCIDR, podCIDR, nodes, nonMasqueradeCIDRs });
     if (overlay === undefined) return rules;
     const { port, local, vteps } = overlay;
     const carries = familyOfText(local) === family;

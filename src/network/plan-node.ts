@@ -277,15 +277,19 @@ export interface NetworkRulesInput {
   readonly podCIDR: string;
   /** Every node, this one too. */
   readonly nodes: readonly Pick<Peer, 'node' | 'ip'>[];
+  /** Who else sees pods as they are, since there is a way back to them. */
+  readonly nonMasqueradeCIDRs?: readonly string[];
 }
 
 /** Pods keep their address towards pods and nodes; everybody else sees the node's. */
-export function networkRules({ family, clusterCIDR, podCIDR, nodes }: NetworkRulesInput): DesiredRules {
+export function networkRules(input: NetworkRulesInput): DesiredRules {
+  const { family, clusterCIDR, podCIDR, nodes, nonMasqueradeCIDRs = [] } = input;
   const masquerade = [
     `-d ${clusterCIDR} ${comment('podwire: pods see pods as they are')} -j RETURN`,
     ...nodes.map(
       ({ node, ip }) => `-d ${ip}/${family.bits} ${comment(`node ${node} sees pods as they are`)} -j RETURN`,
     ),
+    ...nonMasqueradeCIDRs.map((cidr) => `-d ${cidr} ${comment('podwire: not masqueraded, as asked for')} -j RETURN`),
     `-d ${family.multicast} ${comment('podwire: multicast has no way back')} -j RETURN`,
     `${comment('podwire: outside the cluster pods are seen as this node')} -j MASQUERADE --random-fully`,
   ];

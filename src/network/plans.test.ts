@@ -121,6 +121,7 @@ test('IPv6 pods are masqueraded as IPv4 ones are', () => {
     clusterCIDR: 'fd00:45::/48',
     podCIDR: 'fd00:45:0:1::/64',
     nodes: [{ node: 'a', ip: 'fd00:44::11' }],
+    nonMasqueradeCIDRs: ['fd00:77::/32'],
   });
   const rules = chains
     .get('nat')
@@ -129,6 +130,7 @@ test('IPv6 pods are masqueraded as IPv4 ones are', () => {
   assert.deepEqual(rules, [
     '-d fd00:45::/48 -j RETURN',
     '-d fd00:44::11/128 -j RETURN',
+    '-d fd00:77::/32 -j RETURN',
     '-d ff00::/8 -j RETURN',
     '-j MASQUERADE --random-fully',
   ]);

@@ -18,7 +18,12 @@ interface Running {
   readonly stop: () => void;
 }
 
-async function startOn(place: Place, nodeName: 'node-a' | 'node-b', auditIntervalMs = 3_600_000): Promise<Running> {
+async function startOn(
+  place: Place,
+  nodeName: 'node-a' | 'node-b',
+  auditIntervalMs = 3_600_000,
+  nonMasqueradeCIDRs: readonly string[] = [],
+): Promise<Running> {
   const informers = new FakeInformers();
   const events = new FakeEvents();
   const abort = new AbortController();
@@ -28,6 +33,7 @@ async function startOn(place: Place, nodeName: 'node-a' | 'node-b', auditInterva
     nodeName,
     nodeIPs: Object.values(addressesOf[nodeName]),
     clusterCIDRs: Object.values(clusterCIDRs),
+    nonMasqueradeCIDRs,
     informers,
     events,
     logger: silentLogger,
@@ -125,6 +131,25 @@ test('outside the cluster a pod is seen as its node', { skip: noRoot }, async ()
     const seen = await askFrom(lab.nodeA, netns, 'tcp', addressesOf.outside[family], 8080);
     assert.deepEqual(seen, [`outside ${addressesOf['node-a'][family]}`]);
   }
+});
+
+test('who is not masqueraded for sees the pod itself', { skip: noRoot }, async () => {
+  const { netns } = await a.network.setUp(pod('a1'));
+  a.stop();
+  a = await startOn(lab.nodeA, 'node-a', undefined, ['192.168.77.200/29', 'fd00:99::/64']);
+  for (const tool of ['iptables', 'ip6tables'])
+    await eventually('written', async () => (await lab.nodeA.exec.sh(`${tool}-save -t nat`)).includes('as asked for'));
+  for (const family of familyNames) {
+    const podCIDR = family === 'ipv4' ? '10.77.1.0/24' : 'fd00:77:1::/64';
+    await lab.outside.exec.batch([`route add ${podCIDR} via ${addressesOf['node-a'][family]}`]);
+    const seen = await askFrom(lab.nodeA, netns, 'tcp', addressesOf.outside[family], 8080);
+    assert.deepEqual(seen, [`outside ${addressesOf.a1[family]}`]);
+    await lab.outside.exec.batch([`route delete ${podCIDR}`]);
+  }
+  a.stop();
+  a = await startOn(lab.nodeA, 'node-a');
+  for (const tool of ['iptables', 'ip6tables'])
+    await eventually('gone', async () => !(await lab.nodeA.exec.sh(`${tool}-save -t nat`)).includes('as asked for'));
 });
 
 test('a node reaches its pods and those of others', { skip: noRoot }, async () => {

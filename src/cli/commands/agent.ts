@@ -8,6 +8,7 @@ export interface AgentArguments {
   readonly 'node-name': string;
   readonly 'node-ip': string;
   readonly 'cluster-cidr': string;
+  readonly 'non-masquerade-cidr': readonly string[];
   readonly 'pod-network': PodNetworkMode;
   readonly 'vxlan-port': number;
   readonly 'cluster-domain': string;
@@ -66,6 +67,21 @@ const cniOptions = {
   },
 } as const;
 
+const rangeOptions = {
+  'cluster-cidr': {
+    type: 'string',
+    default: '10.45.0.0/16',
+    describe: 'all pods of all nodes; one a family, a comma between',
+  },
+  ...networkOptions,
+  'non-masquerade-cidr': {
+    type: 'string',
+    array: true,
+    default: [] as string[],
+    describe: 'who beyond the cluster sees pods as they are: CIDRs of both families that have a way back',
+  },
+} as const;
+
 export const agentCommand: CommandModule<object, AgentArguments> = {
   command: 'agent',
   describe: 'a node: kubelet, pod network and Service proxy in one process',
@@ -78,12 +94,7 @@ export const agentCommand: CommandModule<object, AgentArguments> = {
         demandOption: true,
         describe: 'the address that other nodes reach it by; one a family, a comma between',
       },
-      'cluster-cidr': {
-        type: 'string',
-        default: '10.45.0.0/16',
-        describe: 'all pods of all nodes; one a family, a comma between',
-      },
-      ...networkOptions,
+      ...rangeOptions,
       'cluster-domain': { type: 'string', default: 'cluster.local' },
       'cluster-dns': { type: 'string', array: true, describe: "the cluster's DNS; pods get the node's without it" },
       port: { type: 'number', default: 10250, describe: "the node's HTTPS API (logs, exec)" },
