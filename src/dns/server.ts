@@ -20,6 +20,11 @@ const idleMs = 10_000;
 const maxPipelined = 64;
 const receiveBufferBytes = 4 * 1024 * 1024;
 
+/** On a socket of both families an IPv4 asker has an IPv6 text; a pod is known by its own. */
+function asker(address: string): string {
+  return address.startsWith('::ffff:') ? address.slice('::ffff:'.length) : address;
+}
+
 async function listenDatagrams({ host, port }: DnsServerOptions, answerer: Answerer): Promise<DatagramSocket> {
   const family = host.includes(':') ? 6 : 4;
   const socket = createSocket({
@@ -33,7 +38,7 @@ async function listenDatagrams({ host, port }: DnsServerOptions, answerer: Answe
     isOpen = false;
   });
   socket.on('message', (message: Buffer, from: RemoteInfo) =>
-    answerer.answer(message, from.address, (response) => {
+    answerer.answer(message, asker(from.address), (response) => {
       // Without a callback: it would cost a turn of its own. What fails is an event, and nobody's loss but the asker's.
       if (isOpen) socket.send(response, from.port, from.address);
     }),
@@ -69,7 +74,7 @@ function serveStream(socket: Socket, answerer: Answerer): void {
       received = received.subarray(end);
       waiting += 1;
       if (waiting > maxPipelined) return void socket.destroy();
-      answerer.answerStream(message, socket.remoteAddress ?? '', send);
+      answerer.answerStream(message, asker(socket.remoteAddress ?? ''), send);
     }
   });
 }

@@ -93,9 +93,11 @@ export function dualStackStories(lab: Lab): void {
         assert.equal(await page(host(outside[family])), nodeIP(family, node));
       });
 
-      test(`IPv${family}: a name has the Service's address`, async () => {
+      test(`IPv${family}: a name has the Service's address, and DNS is asked by it`, async () => {
         const type = family === 4 ? 'a' : 'aaaa';
-        const argv = ['nslookup', `-type=${type}`, 'web.default.svc.cluster.local'];
+        const dns = await lab.get<Service>(['service', 'kube-dns', '-n', 'kube-system']);
+        const server = oneOf(family, dns.spec?.clusterIPs ?? [], 'kube-dns');
+        const argv = ['nslookup', `-type=${type}`, 'web.default.svc.cluster.local', server];
         const clusterIP = oneOf(family, front.spec?.clusterIPs ?? [], 'the Service');
         await eventually('the name', async () =>
           (await lab.inPod('client', argv, { mayFail: true })).stdout.includes(`Address: ${clusterIP}`),

@@ -71,13 +71,15 @@ const service = ({ clusterIPs }: DnsObjectsOptions): Service => ({
 /** What was known outlives the container, so that one that starts again needs no API server. */
 const snapshotFolder = '/var/lib/podwire-dns';
 
-const container = ({ image, domain, reverseCIDRs }: DnsObjectsOptions) => ({
+const container = ({ image, domain, clusterIPs, reverseCIDRs }: DnsObjectsOptions) => ({
   name: 'dns',
   image,
   imagePullPolicy: 'Never',
   args: [
     'dns',
     `--cluster-domain=${domain}`,
+    // A socket of IPv6 takes IPv4 as well.
+    ...(clusterIPs.some((ip) => ip.includes(':')) ? ['--bind-address=::'] : []),
     `--port=${port}`,
     `--health-port=${healthPort}`,
     `--reverse-cidr=${reverseCIDRs.join(',')}`,
