@@ -14,14 +14,7 @@ import type { Node } from '../src/api/types.gen.ts';
 import { createNodeNetwork } from '../src/network/index.ts';
 import { addresses, clusterCIDR, podCIDRs } from '../test/cases/ipv4.ts';
 import { clusterNodes } from '../test/cases/world.ts';
-import {
-  eventually,
-  FakeEvents,
-  FakeInformers,
-  makeNodeLab,
-  type NodeLab,
-  type Place,
-} from '../test/kernel/node-lab.ts';
+import { eventually, FakeEvents, FakeInformers, makeNodeLab, type Place } from '../test/kernel/node-lab.ts';
 import { ratioOf } from './ratio.ts';
 
 const pairs = Number(process.env['PODWIRE_BENCH_PAIRS'] ?? '10');
@@ -62,6 +55,8 @@ async function ours(mode: Way): Promise<World> {
       events: new FakeEvents(),
       logger: silentLogger,
       signal: abort.signal,
+      // Nobody is to take away pods that no API knows.
+      auditIntervalMs: 3_600_000,
     });
     await network.start();
     await eventually(`${nodeName} ready`, async () => network.ready, 20_000);
