@@ -72,8 +72,9 @@ async function start(name: Name, mode: PodNetworkMode, auditIntervalMs = 3_600_0
     signal: abort.signal,
     auditIntervalMs,
   });
-  const before = exec.commands.length;
   await network.start();
+  // At its start it has read the rules already, for host ports.
+  const before = exec.commands.length;
   await eventually(`${name} ready`, async () => network.ready);
   await eventually('rules compared', async () => exec.commands.slice(before).includes('ip6tables-save'));
   await new Promise((resolve) => setTimeout(resolve, 200));

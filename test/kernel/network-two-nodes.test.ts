@@ -40,8 +40,9 @@ async function startOn(
     signal: abort.signal,
     auditIntervalMs,
   });
-  const before = place.exec.commands.length;
   await network.start();
+  // At its start it has read the rules already, for host ports.
+  const before = place.exec.commands.length;
   await eventually(`${nodeName} ready`, async () => network.ready);
   // A bridge that was adopted is ready at once; wait for the whole comparison too.
   await eventually('rules compared', async () => place.exec.commands.slice(before).includes('ip6tables-save'));
