@@ -85,7 +85,7 @@ const container = ({ image, domain, clusterIPs, reverseCIDRs }: DnsObjectsOption
     `--reverse-cidr=${reverseCIDRs.join(',')}`,
     `--snapshot=${snapshotFolder}/cluster`,
   ],
-  // What an answer leaves behind is small and short-lived: half the memory of V8's own setting, at the same speed.
+  // What an answer leaves behind is small and short-lived: half the memory of V8’s own setting.
   env: [{ name: 'NODE_OPTIONS', value: '--max-semi-space-size=4' }],
   volumeMounts: [{ name: 'snapshot', mountPath: snapshotFolder }],
   ports: [

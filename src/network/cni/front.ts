@@ -1,6 +1,6 @@
 /**
  * The program that runtimes start: it passes variables and configuration to the agent's socket, and its answer back. Perl, because it
- * is there on the usual distributions (perl-base of Debian is essential) and starts in 3 ms; Node takes 30, and a shell has no sockets.
+ * is there on the usual distributions (perl-base of Debian is essential) and starts in about 8 ms with its sockets; Node takes 30, and a shell has no sockets.
  */
 import { supportedVersions } from './request.ts';
 
