@@ -31,16 +31,15 @@ async function isThere(path: string): Promise<boolean> {
   );
 }
 
+/** The time that builds have taken in this run, ms. */
+let spentMs = 0;
+
 /** Runs the toolchain in our module. Throws {@link NotHereError} when it is missing, or cannot get what it needs. */
 async function go(args: readonly string[]): Promise<string> {
   const env = { CGO_ENABLED: '0', GOFLAGS: '-mod=mod' };
-  const result = await execa('go', args, {
-    cwd: places.module,
-    env,
-    reject: false,
-    timeout: buildTimeoutMs,
-    stdin: 'ignore',
-  });
+  const timeout = Math.max(1, Math.round(buildTimeoutMs - spentMs));
+  const result = await execa('go', args, { cwd: places.module, env, reject: false, timeout, stdin: 'ignore' });
+  spentMs += result.durationMs;
   if (result.exitCode === 0) return result.stdout;
   const why =
     result.code === 'ENOENT'

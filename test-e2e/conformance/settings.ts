@@ -16,8 +16,8 @@ export const places = {
   images: join(folder, 'images'),
 };
 
-/** Longest time for a build with nothing cached, and for Debian's packages. */
-export const buildTimeoutMs = 15 * 60_000;
+/** Longest time for all builds of a run together, with nothing cached; and for Debian's packages. */
+export const buildTimeoutMs = 12 * 60_000;
 
 /** The test cannot be run here: no toolchain, no module proxy. Whoever calls decides whether that is a failure. */
 export class NotHereError extends Error {
