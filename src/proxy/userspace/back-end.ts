@@ -81,7 +81,12 @@ class UserspaceBackEnd implements BackEnd {
     const { ports, failed } = await relay.put(backends.flatMap(([, list]) => list));
     for (const [id, why] of Object.entries(failed)) logger.error('the relay cannot listen', { for: id, why });
     for (const [id, port] of Object.entries(ports)) this.#ports.set(id, port);
-    for (const [key, list] of backends) this.#backends.set(key, list);
+    for (const [key, list] of backends) {
+      const left = new Set(list.map(({ id }) => id));
+      // The relay still listens there for a moment, but no rule may lead to it.
+      for (const { id } of this.#backends.get(key) ?? []) if (!left.has(id)) this.#ports.delete(id);
+      this.#backends.set(key, list);
+    }
     const changes = looked.map((key) => this.#relayService(key, table.get(key) ?? []));
     const written = await this.#rules.sync({ table: this.#table, changes: keys === undefined ? undefined : changes });
     await this.#dropUnused(relay);
@@ -115,7 +120,7 @@ class UserspaceBackEnd implements BackEnd {
     const ours = Object.keys(await relay.list()).filter((id) => id.endsWith(`/${this.#options.family.version}`));
     const unused = ours.filter((id) => !used.has(id) && !id.startsWith('localhost:'));
     for (const id of unused) this.#ports.delete(id);
-    await relay.drop(unused);
+    await relay.end(unused);
   }
 }
 

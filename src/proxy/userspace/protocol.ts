@@ -33,7 +33,8 @@ export interface Backend {
 export type RelayRequest =
   | { readonly op: 'list' }
   | { readonly op: 'put'; readonly backends: readonly Backend[] }
-  | { readonly op: 'drop'; readonly ids: readonly string[] };
+  /** `targetsGone`: not only the rules, nobody serves there any more, so datagrams of old flows go nowhere either. */
+  | { readonly op: 'drop'; readonly ids: readonly string[]; readonly targetsGone?: boolean };
 
 export interface RelayReply {
   /** Ports by id: of all for `list`, of those that were asked for `put`. */

@@ -91,6 +91,11 @@ export class RelayClient {
     if (ids.length > 0) await this.#ask({ op: 'drop', ids });
   }
 
+  /** As {@link drop}, and datagrams of what it carries go nowhere any more: nobody serves there. */
+  async end(ids: readonly string[]): Promise<void> {
+    if (ids.length > 0) await this.#ask({ op: 'drop', ids, targetsGone: true });
+  }
+
   close(): void {
     this.#socket.destroy();
   }

@@ -27,7 +27,10 @@ export class Relay {
       case 'put':
         return this.#put(request.backends);
       case 'drop':
-        for (const id of request.ids) this.#drop(id);
+        for (const id of request.ids) {
+          if (request.targetsGone === true) this.#carriers.get(id)?.retarget([], undefined);
+          this.#drop(id);
+        }
         return { ports: {}, failed: {} };
     }
   }
