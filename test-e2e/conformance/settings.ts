@@ -17,7 +17,7 @@ export const places = {
 };
 
 /** Longest time for all builds of a run together, with nothing cached; and for Debian's packages. */
-export const buildTimeoutMs = 12 * 60_000;
+export const buildTimeoutMs = 9 * 60_000;
 
 /** The test cannot be run here: no toolchain, no module proxy. Whoever calls decides whether that is a failure. */
 export class NotHereError extends Error {
