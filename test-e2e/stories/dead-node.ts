@@ -29,9 +29,11 @@ export function deadNodeStories(
   };
 
   test('a dead node is NotReady, its endpoints leave the Services, and it serves again when it is back', async (t) => {
-    const before = (await endpointsThere()).flatMap(({ addresses }) => addresses);
-    assert.ok(before.length > 0, `no pod of ${workload} on ${NODE}`);
-    assert.deepEqual(await inRules(before), before);
+    // What was done to the node before may still be on its way.
+    const before = await eventually(`a pod of ${workload} on ${NODE} that is served`, async () => {
+      const addresses = (await endpointsThere()).flatMap((one) => one.addresses);
+      return addresses.length > 0 && (await inRules(addresses)).length === addresses.length ? addresses : undefined;
+    });
     killNow(await find(lab.name, NODE, 'first process'));
     const died = Date.now();
     await eventually(`${NODE} NotReady`, async () => !(await isReady()), graceSeconds * 10_000);
