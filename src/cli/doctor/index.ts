@@ -24,22 +24,24 @@ export interface ExamineOptions {
 
 /** Of the short look at most so many ways are tried: some tenths of a second. */
 const fewWays = 40;
-const secondLookMs = 500;
+const lookAgainMs = 500;
+/** Pods of a lab that was stopped come back within a second or two. */
+const glanceMs = 4_000;
 
 /**
- * The short form: from the pods that are there, one of a node, and what fails once more a moment later, since rules of a node that just came
- * may still be on their way. Rejects when the API does not answer.
+ * The short form: from the pods that are there, one of a node. What fails is looked at anew for a while, pods and addresses too: a node
+ * that just came has rules and pods still on their way. Rejects when the API does not answer.
  */
 export async function glance(options: Omit<ExamineOptions, 'podsPerNode'>): Promise<Examination> {
-  const { parties, evidence } = await consider({ ...options, podsPerNode: 1 });
-  const ways = waysOf(parties).filter(({ from }) => from.kind === 'pod');
-  const enter = (node: string): Promise<readonly string[]> => options.lab.enter(node);
-  const first = await probe(ways.slice(0, fewWays), options.exec, enter);
-  const open = first.filter(({ problem }) => problem === undefined);
-  if (open.length === first.length) return { parties, findings: first, evidence };
-  await sleep(secondLookMs);
-  const failed = first.filter(({ problem }) => problem !== undefined);
-  return { parties, findings: [...open, ...(await probe(failed, options.exec, enter))], evidence };
+  const end = performance.now() + glanceMs;
+  for (;;) {
+    const { parties, evidence } = await consider({ ...options, podsPerNode: 1 });
+    const ways = waysOf(parties).filter(({ from }) => from.kind === 'pod');
+    const findings = await probe(ways.slice(0, fewWays), options.exec, (node) => options.lab.enter(node));
+    const allOpen = findings.every(({ problem }) => problem === undefined);
+    if (allOpen || performance.now() > end) return { parties, findings, evidence };
+    await sleep(lookAgainMs);
+  }
 }
 
 /** Rejects when the API does not answer. */
