@@ -12,6 +12,7 @@ import { createProber } from '../probes/prober.ts';
 import { createMirrors } from '../static/mirrors.ts';
 import type { StaticPodChange, StaticPods } from '../static/static-pods.ts';
 import { rejectionOf, type Rejection } from './admission.ts';
+import { deadlineExceeded, msToDeadline } from './active-deadline.ts';
 import { beginEnd, endPod } from './end-pod.ts';
 import { ignoredFields } from './ignored-fields.ts';
 import { createPodWork, type PodDeps, type PodWork } from './pod-work.ts';
@@ -296,10 +297,8 @@ class Workers implements PodWorkers {
     else if (work.pod.metadata.deletionTimestamp !== undefined) beginEnd(work, 'deleted');
     else if (work.settledBefore && work.ending === undefined) beginEnd(work, 'finished');
     else if (work.ending === undefined && this.#evictions.has(work)) this.#beginEviction(work);
-    else if (work.ending === undefined && (this.#msToDeadline(work) ?? 1) <= 0) {
-      const message = 'Pod was active on the node longer than the specified deadline';
-      beginEnd(work, 'finished', { reason: 'DeadlineExceeded', message });
-    }
+    else if (work.ending === undefined && (msToDeadline(currentPod(work, this.#deps), Date.now()) ?? 1) <= 0)
+      beginEnd(work, 'finished', deadlineExceeded);
   }
 
   #beginEviction(work: PodWork): void {
@@ -310,16 +309,8 @@ class Workers implements PodWorkers {
     ending.deadlineMs = Math.min(ending.deadlineMs, Date.now() + evictionGraceMs);
   }
 
-  /** Ms until the pod's activeDeadlineSeconds are over. */
-  #msToDeadline(work: PodWork): number | undefined {
-    const pod = currentPod(work, this.#deps);
-    const seconds = pod.spec?.activeDeadlineSeconds;
-    const startedAt = Date.parse(pod.status?.startTime ?? '');
-    return seconds === undefined || Number.isNaN(startedAt) ? undefined : startedAt + seconds * 1000 - Date.now();
-  }
-
   #deadline(work: PodWork): void | { requeueAfterMs: number } {
-    const ms = this.#msToDeadline(work);
+    const ms = msToDeadline(currentPod(work, this.#deps), Date.now());
     if (ms !== undefined) return { requeueAfterMs: Math.max(1, ms) };
   }
 
