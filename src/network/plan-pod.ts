@@ -107,7 +107,8 @@ export function planPodTearDown(pods: readonly DoomedPod[], bridge: string): str
     ...pods.map(({ link }) => `link set dev ${link} group ${doomedGroup}`),
     `link delete group ${doomedGroup}`,
     ...pods.map(({ netns }) => `netns delete ${netns}`),
-    ...pods.flatMap(({ ips }) => ips.map((ip) => `neigh delete ${ip} dev ${bridge}`)),
+    // `neigh delete` of what is not there ends all of `ip`, and the lines behind it are lost (iproute2 6.1): a bridge that was down has none.
+    ...pods.flatMap(({ ips }) => ips.map((ip) => `neigh flush to ${ip} dev ${bridge} nud all`)),
   ];
 }
 

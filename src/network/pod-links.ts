@@ -4,7 +4,7 @@ import { printChanges } from '../kernel/change.ts';
 import type { Exec } from '../kernel/exec.ts';
 import { createGatherer } from '../kernel/gather.ts';
 import { createIpBatcher } from '../kernel/ip-batcher.ts';
-import { IpBatchError, isExists, isMissing, readLinks, runIpBatch, type BatchFailure } from '../kernel/ip.ts';
+import { IpBatchError, isExists, isMissing, readLinks, runIpBatch } from '../kernel/ip.ts';
 import { attachNetns, listNetns, netnsPids } from '../kernel/netns.ts';
 import { contains } from '../api/addresses.ts';
 import { gatewayOf, type AddressPool } from './address-pool.ts';
@@ -50,10 +50,6 @@ interface Circumstances {
   /** What stood in the way has been taken away once. */
   readonly isAgain?: boolean;
 }
-
-/** Some kernels say so when the bridge or the entry is not there. */
-const isNoNeighbour = ({ line, message }: BatchFailure): boolean =>
-  line.startsWith('neigh delete') && message.includes('Invalid argument');
 
 const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)));
 
@@ -183,7 +179,7 @@ export class PodLinks {
 
   async #takeAllAway(doomed: readonly DoomedPod[]): Promise<void> {
     const failures = await this.#batcher.run(planPodTearDown(doomed, bridgeName));
-    const real = failures.filter((failure) => !isMissing(failure) && !isNoNeighbour(failure));
+    const real = failures.filter((failure) => !isMissing(failure));
     if (real.length > 0) throw new IpBatchError('taking pods away', real);
     const ips = doomed.flatMap((pod) => pod.ips);
     // A flow that stays would lead to whoever gets the address next; but a pod must go even without conntrack(8).
