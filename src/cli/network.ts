@@ -15,8 +15,8 @@ import { readKubeconfigFile } from './kubeconfig-file.ts';
 import { shutdownSignal } from './shutdown.ts';
 
 const lookMs = 100;
-/** Plugins of others that do what ours leaves to them, when they lie beside it. */
-const companions = ['portmap', 'bandwidth'];
+/** A plugin of others that does what ours leaves to it, when it lies beside it. */
+const companions = ['bandwidth'];
 
 async function present(folder: string, programs: readonly string[]): Promise<readonly string[]> {
   const found = await Promise.all(

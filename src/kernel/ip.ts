@@ -134,6 +134,12 @@ export async function readRoutes(
   }));
 }
 
+/** Where the default routes of a namespace lead. `netns`: its path. */
+export async function readGateways(exec: Exec, family: Family, netns: string): Promise<readonly string[]> {
+  const { stdout } = await exec.run({ argv: ['ip', family.ipFlag, '-json', 'route', 'show', 'default'], netns });
+  return parseList<RawRoute>(stdout).flatMap(({ gateway }) => gateway ?? []);
+}
+
 /** Reads `Command failed -:3` lines of iproute2: what stands before each is why. */
 export function failuresOf(stderr: string, lines: readonly string[]): BatchFailure[] {
   const failures: BatchFailure[] = [];

@@ -6,8 +6,12 @@ export const cniCodes = {
   invalidEnvironment: 4,
   decodingFailure: 6,
   invalidConfig: 7,
+  /** Not in the text of the specification, but in its library: what CNI_NETNS names is none, or the node's own. */
+  invalidNamespace: 8,
   tryAgainLater: 11,
   notAvailable: 50,
+  /** And what stands may reach nobody. */
+  limitedConnectivity: 51,
   /** Ours: the kernel refused, or no address is left. */
   failed: 100,
   /** Ours: what CHECK looked for is not as it was made. */

@@ -2,6 +2,7 @@
 import { chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { frontProgram } from './front.ts';
+import { capabilities } from './needs.ts';
 
 export interface CniInstallOptions {
   readonly socket: string;
@@ -15,13 +16,12 @@ const pluginName = 'podwire';
 /** The first by name is the one that runtimes take. */
 const confName = '05-podwire.conflist';
 
-/** Our plugin, and those of others behind it for what it leaves to them: host ports and limits of bandwidth. */
+/** Our plugin, and that of others behind it for what it leaves to them: limits of bandwidth. */
 function conflist(withPlugins: readonly string[]): string {
-  const others = [
-    { type: 'portmap', capabilities: { portMappings: true } },
-    { type: 'bandwidth', capabilities: { bandwidth: true } },
-  ].filter(({ type }) => withPlugins.includes(type));
-  const plugins = [{ type: pluginName }, ...others];
+  const others = [{ type: 'bandwidth', capabilities: { bandwidth: true } }].filter(({ type }) =>
+    withPlugins.includes(type),
+  );
+  const plugins = [{ type: pluginName, capabilities }, ...others];
   // Runtimes of 1.0 read the first, those of 1.1 the second; the usual builds of the other plugins know 1.0 at most.
   const versions = others.length > 0 ? {} : { cniVersions: ['1.0.0', '1.1.0'] };
   return `${JSON.stringify({ cniVersion: '1.0.0', ...versions, name: pluginName, plugins }, undefined, 2)}\n`;

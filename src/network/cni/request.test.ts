@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CniError, errorText } from './errors.ts';
+import { needsOf } from './needs.ts';
 import { attachmentOf, attemptOf, firstCniAttempt, parseRequest, versionOf } from './request.ts';
 import { addResult } from './result.ts';
 
@@ -47,6 +48,45 @@ test('what cannot be has the code of the specification', () => {
   assert.equal(codeOf(message({}, '[]')), 6);
   assert.equal(codeOf(message({}, { cniVersion: '2.0.0' })), 1);
   assert.equal(codeOf('no end'), 4);
+  assert.equal(codeOf(message({}, { cniVersion: '1.1.0' })), 7);
+  assert.equal(codeOf(message({}, { cniVersion: '1.1.0', name: '../n' })), 7);
+  for (const [verb, version] of [
+    ['CHECK', '0.3.1'],
+    ['STATUS', '1.0.0'],
+    ['GC', '1.0.0'],
+  ] as const)
+    assert.equal(codeOf(message({ CNI_COMMAND: verb }, { cniVersion: version, name: 'n' })), 1, verb);
+});
+
+test('host ports, as runtimes pass them on', () => {
+  const needs = (portMappings: unknown): unknown =>
+    needsOf(parseRequest(message({}, { cniVersion: '1.1.0', name: 'n', runtimeConfig: { portMappings } })).config);
+  assert.deepEqual(needsOf(parseRequest(message()).config), {});
+  assert.deepEqual(needs([{ hostPort: 0, containerPort: 80, protocol: 'tcp' }]), {});
+  assert.deepEqual(
+    needs([
+      { hostPort: 8080, containerPort: 80, protocol: 'tcp', hostIP: '' },
+      { hostPort: 53, containerPort: 53, protocol: 'udp', hostIP: '192.0.2.1' },
+      { hostPort: 90, containerPort: 9 },
+    ]),
+    {
+      hostPorts: [
+        { hostIP: '', hostPort: 8080, containerPort: 80, protocol: 'TCP' },
+        { hostIP: '192.0.2.1', hostPort: 53, containerPort: 53, protocol: 'UDP' },
+        { hostIP: '', hostPort: 90, containerPort: 9, protocol: 'TCP' },
+      ],
+    },
+  );
+  for (const bad of [
+    {},
+    [null],
+    [{ hostPort: 65_536, containerPort: 1 }],
+    [{ hostPort: 1, containerPort: '1' }],
+    [{ hostPort: 1, containerPort: 1, protocol: 'tcp -j ACCEPT' }],
+    [{ hostPort: 1, containerPort: 1, hostIP: 'localhost' }],
+    Array.from({ length: 1025 }, (_, index) => ({ hostPort: index + 1, containerPort: 1 })),
+  ])
+    assert.throws(() => needs(bad), { name: 'CniError', code: 7 });
 });
 
 test('errors are answered in the version that was asked in', () => {

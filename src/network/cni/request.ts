@@ -14,6 +14,8 @@ export interface CniConfig {
   readonly cniVersion: CniVersion;
   readonly name: string;
   readonly prevResult?: { readonly ips?: readonly { readonly address?: string }[] };
+  /** What the runtime passes on of the pod, by capability. */
+  readonly runtimeConfig?: { readonly portMappings?: unknown };
   readonly 'cni.dev/valid-attachments'?: readonly { readonly containerID: string; readonly ifname: string }[];
 }
 
@@ -61,13 +63,21 @@ function configOf(text: string): CniConfig {
   return { ...config, cniVersion: version, name: String(config.name ?? '') };
 }
 
+/** The version that brought each verb; those that are not here were always there. */
+const since: Partial<Record<CniCommand, CniVersion>> = { CHECK: '0.4.0', STATUS: '1.1.0', GC: '1.1.0' };
+
 /** Throws a CniError that says what is wrong. */
 export function parseRequest(message: string): CniRequest {
   const { env, text } = splitMessage(message);
   const command = commands.find((one) => one === env['CNI_COMMAND']);
   if (command === undefined)
     throw new CniError(cniCodes.invalidEnvironment, `CNI_COMMAND must be one of ${commands.join(', ')}`);
-  return { command, env, config: configOf(text) };
+  const config = configOf(text);
+  if (supportedVersions.indexOf(config.cniVersion) < supportedVersions.indexOf(since[command] ?? '0.3.0'))
+    throw new CniError(cniCodes.incompatibleVersion, `cniVersion ${config.cniVersion} has no ${command}`);
+  if (command !== 'VERSION' && !/^[A-Za-z0-9][\w.-]*$/.test(config.name))
+    throw new CniError(cniCodes.invalidConfig, 'name of the network is missing, or is none');
+  return { command, env, config };
 }
 
 export interface CniAttachment {

@@ -1,10 +1,12 @@
 /** The verbs of CNI over the pod network of this node. */
 import type { Exec } from '../../kernel/exec.ts';
 import { readLinks } from '../../kernel/ip.ts';
-import { netnsPath } from '../../kernel/netns.ts';
+import { NetnsError } from '../../kernel/netns.ts';
 import type { NodeNetwork, PodAttachment } from '../contract.ts';
-import { podInterface, podNames } from '../names.ts';
+import { bridgeName } from '../names.ts';
+import { whatChanged } from './check.ts';
 import { CniError, cniCodes } from './errors.ts';
+import { needsOf } from './needs.ts';
 import {
   attachmentOf,
   attemptOf,
@@ -24,8 +26,11 @@ const notReady = 'the pod network is not ready: the node has no pod CIDR yet';
 
 async function add({ network }: CniGround, request: CniRequest): Promise<string> {
   const { pod, netns = '' } = attachmentOf(request);
+  const needs = needsOf(request.config);
   if (!network.ready) throw new CniError(cniCodes.tryAgainLater, notReady);
-  await network.setUp({ ...pod, netns });
+  await network.setUp({ ...pod, netns }, needs).catch((error: unknown) => {
+    throw error instanceof NetnsError ? new CniError(cniCodes.invalidNamespace, error.message) : error;
+  });
   return addResult(request.config.cniVersion, attachmentFor(network, pod), netns);
 }
 
@@ -40,29 +45,19 @@ async function del({ network }: CniGround, request: CniRequest): Promise<string>
   return '';
 }
 
-/** The node's end, and the pod's with its addresses; what a runtime remembers must be what we know. */
 async function check({ exec, network }: CniGround, request: CniRequest): Promise<string> {
-  const { pod, netns = '' } = attachmentOf(request);
+  const { pod } = attachmentOf(request);
   if (request.config.prevResult === undefined) throw new CniError(cniCodes.invalidConfig, 'CHECK needs prevResult');
-  const { addresses, link } = attachmentFor(network, pod);
-  const failed = (message: string): CniError =>
-    new CniError(cniCodes.checkFailed, `${pod.namespace}/${pod.name}: ${message}`);
-  const wanted = addresses.map(({ ip, prefixLength }) => `${ip}/${prefixLength}`);
-  const remembered = (request.config.prevResult.ips ?? []).map(({ address }) => address);
-  const foreign = remembered.find((address) => address === undefined || !wanted.includes(address));
-  if (foreign !== undefined) throw failed(`prevResult has ${foreign}, the pod has ${wanted.join(', ')}`);
-  const [links, inside] = await Promise.all([readLinks(exec), readLinks(exec, netnsPath(podNames(pod).netns))]);
-  if (links.find(({ name }) => name === link)?.up !== true) throw failed(`link ${link} of the node is gone or down`);
-  const own = inside.find(({ name }) => name === podInterface);
-  if (own?.up !== true) throw failed(`${podInterface} in ${netns} is gone or down`);
-  const there = new Set(own.addresses.map(({ address, prefixLength }) => `${address}/${prefixLength}`));
-  const missing = wanted.find((address) => !there.has(address));
-  if (missing !== undefined) throw failed(`${podInterface} in ${netns} has lost ${missing}`);
+  const changed = await whatChanged(exec, request.config, attachmentFor(network, pod));
+  if (changed !== undefined) throw new CniError(cniCodes.checkFailed, `${pod.namespace}/${pod.name}: ${changed}`);
   return '';
 }
 
-async function status({ network }: CniGround): Promise<string> {
+async function status({ exec, network }: CniGround): Promise<string> {
   if (!network.ready) throw new CniError(cniCodes.notAvailable, notReady);
+  const bridge = (await readLinks(exec)).find(({ name }) => name === bridgeName);
+  if (bridge?.up !== true)
+    throw new CniError(cniCodes.limitedConnectivity, `${bridgeName} is gone or down; within 30 s it is put back`);
   return '';
 }
 

@@ -1,0 +1,45 @@
+/** What a runtime asks of the network besides an address: the capabilities that our configuration names (CNI conventions, "runtimeConfig"). Pure; input is hostile. */
+import { parseIP } from '../../api/addresses.ts';
+import type { HostPort, PodNeeds } from '../contract.ts';
+import { CniError, cniCodes } from './errors.ts';
+import type { CniConfig } from './request.ts';
+
+/** What `capabilities` of our part of the configuration says, so that a runtime passes it on. */
+export const capabilities = { portMappings: true } as const;
+
+/** Each is a rule a family that every packet to the node may walk by. */
+const maxPorts = 1024;
+const protocols = ['TCP', 'UDP', 'SCTP'];
+
+const invalid = (what: string): CniError => new CniError(cniCodes.invalidConfig, `runtimeConfig.${what}`.slice(0, 200));
+
+function portOf(value: unknown, name: string): number {
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > 65_535)
+    throw invalid(`portMappings: ${name} is no port`);
+  return value;
+}
+
+function hostPortOf(entry: unknown): HostPort {
+  if (typeof entry !== 'object' || entry === null) throw invalid('portMappings: an entry is no object');
+  const { hostPort, containerPort, protocol = 'tcp', hostIP = '' } = entry as Readonly<Record<string, unknown>>;
+  const upper = String(protocol).toUpperCase();
+  if (!protocols.includes(upper))
+    throw invalid(`portMappings: protocol ${upper} is not one of ${protocols.join(', ')}`);
+  if (typeof hostIP !== 'string' || (hostIP !== '' && parseIP(hostIP) === undefined))
+    throw invalid('portMappings: hostIP is no address');
+  return {
+    hostIP,
+    hostPort: portOf(hostPort, 'hostPort'),
+    containerPort: portOf(containerPort, 'containerPort'),
+    protocol: upper,
+  };
+}
+
+/** Throws a CniError for what can be none. A mapping of host port 0 asks for nothing, as runtimes list every port of a pod. */
+export function needsOf({ runtimeConfig }: CniConfig): PodNeeds {
+  const mappings = runtimeConfig?.portMappings ?? [];
+  if (!Array.isArray(mappings)) throw invalid('portMappings is no list');
+  if (mappings.length > maxPorts) throw invalid(`portMappings: more than ${maxPorts}`);
+  const hostPorts = mappings.map(hostPortOf).filter(({ hostPort }) => hostPort > 0);
+  return hostPorts.length === 0 ? {} : { hostPorts };
+}
