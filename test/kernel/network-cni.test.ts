@@ -72,7 +72,7 @@ before(async () => {
   });
   await network.start();
   await installCni({ socket, binDir: join(folder, 'bin'), confDir: join(folder, 'net.d') }, []);
-  for (const name of ['c1', 'c2', 'c3']) await exec.sh(`ip netns add ${name}`);
+  for (const name of ['c1', 'c2', 'c3', 'c4']) await exec.sh(`ip netns add ${name}`);
 });
 
 after(async () => {
@@ -121,26 +121,103 @@ test('ADD: addresses in the namespace of the runtime, and packets flow', { skip:
   assert.match(await linksOfA(), /podwire:default\/c1:uid-c1 attempt=\d+ ip=/);
 });
 
-test('CHECK: right as it is, not with an address lost, not without a result before', { skip: noRoot }, async () => {
+test('ADD again for the same container is the same link', { skip: noRoot }, async () => {
+  const before = await linksOfA();
+  const again = await cni('ADD', 'c1');
+  assert.deepEqual([again.exit, again.ips?.[0]?.address], [0, `${addressesOf.a1.ipv4}/24`]);
+  assert.equal(await linksOfA(), before);
+});
+
+const inC1 = (...argv: [string, ...string[]]) => lab.nodeA.exec.run({ argv, netns: '/run/netns/c1' });
+
+test('CHECK: right as it is, not by another memory, not without a result before', { skip: noRoot }, async () => {
   const prevResult = { cniVersion: '1.1.0', ips: [{ address: `${addressesOf.a1.ipv4}/24` }] };
   assert.equal((await cni('CHECK', 'c1', { prevResult })).exit, 0);
   assert.equal((await cni('CHECK', 'c1')).code, 7);
   assert.equal((await cni('CHECK', 'c3', { prevResult })).code, 3);
-  const change = async (verb: string): Promise<void> => {
-    const argv = ['ip', 'address', verb, `${addressesOf.a1.ipv4}/24`, 'dev', 'eth0'] as const;
-    await lab.nodeA.exec.run({ argv, netns: '/run/netns/c1' });
-  };
-  await change('delete');
-  const lost = await cni('CHECK', 'c1', { prevResult });
-  assert.deepEqual([lost.code, lost.msg?.includes('has lost')], [101, true]);
-  await change('add');
+  assert.equal((await cni('CHECK', 'c1', { prevResult, cniVersion: '0.3.1' })).code, 1);
+  const other = await cni('CHECK', 'c1', { prevResult: { ...prevResult, ips: [{ address: '10.77.1.77/24' }] } });
+  assert.deepEqual([other.code, other.msg?.includes('prevResult has 10.77.1.77/24')], [101, true]);
 });
 
-test('a namespace that is none leaves nothing behind', { skip: noRoot }, async () => {
-  const before = [await linksOfA(), await lab.nodeA.exec.sh('ls /run/netns')];
-  const failed = await cni('ADD', 'c3', {}, { CNI_NETNS: '/etc/hostname' });
-  assert.deepEqual([failed.exit, failed.code], [1, 100]);
-  assert.deepEqual([await linksOfA(), await lab.nodeA.exec.sh('ls /run/netns')], before);
+test('CHECK sees what somebody changed, at either end', { skip: noRoot }, async () => {
+  const prevResult = { cniVersion: '1.1.0', ips: [{ address: `${addressesOf.a1.ipv4}/24` }] };
+  const [, link = ''] = /(pw[\da-f]{8})@\S+ .*uid-c1 /.exec(await linksOfA()) ?? [];
+  const inside = async (text: string): Promise<unknown> => inC1('sh', '-c', text);
+  const outside = async (text: string): Promise<unknown> => lab.nodeA.exec.sh(text);
+  const [, mac = ''] = /ether (\S+)/.exec((await inC1('ip', 'link', 'show', 'eth0')).stdout) ?? [];
+  const { ipv4 } = gatewaysOf['node-a'];
+  const tampered: readonly [wanted: string, () => Promise<unknown>, mend: () => Promise<unknown>][] = [
+    [
+      'has lost',
+      () => inside(`ip address delete ${addressesOf.a1.ipv4}/24 dev eth0`),
+      () => inside(`ip address add ${addressesOf.a1.ipv4}/24 dev eth0; ip route add default via ${ipv4}`),
+    ],
+    ['default route', () => inside('ip route delete default'), () => inside(`ip route add default via ${ipv4}`)],
+    [
+      'hardware address',
+      () => inside('ip link set eth0 address 0a:58:00:00:00:01'),
+      () => inside(`ip link set eth0 address ${mac}`),
+    ],
+    ['no port of pw0', () => outside(`ip link set ${link} nomaster`), () => outside(`ip link set ${link} master pw0`)],
+    ['gone or down', () => outside(`ip link set ${link} down`), () => outside(`ip link set ${link} up`)],
+  ];
+  for (const [wanted, tamper, mend] of tampered) {
+    await tamper();
+    const { code, msg = '' } = await cni('CHECK', 'c1', { prevResult });
+    assert.deepEqual([code, msg.includes(wanted)], [101, true], `${wanted}: ${msg}`);
+    await mend();
+    const { exit, msg: left } = await cni('CHECK', 'c1', { prevResult });
+    assert.equal(exit, 0, `${wanted}, mended: ${left}`);
+  }
+});
+
+test('STATUS: a bridge that is down is limited connectivity', { skip: noRoot }, async () => {
+  await lab.nodeA.exec.sh('ip link set pw0 down');
+  assert.equal((await cni('STATUS', '')).code, 51);
+  await lab.nodeA.exec.sh('ip link set pw0 up');
+  assert.equal((await cni('STATUS', '')).exit, 0);
+  assert.equal((await cni('STATUS', '', { cniVersion: '1.0.0' })).code, 1);
+});
+
+test('host ports come with ADD and go with DEL', { skip: noRoot }, async () => {
+  const portMappings = [{ hostPort: 7070, containerPort: 8080, protocol: 'tcp' }];
+  const { exit, msg, ips } = await cni('ADD', 'c4', { runtimeConfig: { portMappings } });
+  assert.equal(exit, 0, msg ?? '');
+  const answering = await serveIn(lab.nodeA, '/run/netns/c4', 'c4');
+  const ask = () => askFrom(lab.outside, undefined, 'tcp', addressesOf['node-a'].ipv4, 7070);
+  assert.deepEqual(await ask(), [`c4 ${addressesOf.outside.ipv4}`]);
+  await answering.end();
+  assert.equal((await cni('DEL', 'c4')).exit, 0);
+  assert.notDeepEqual(await ask(), [`c4 ${addressesOf.outside.ipv4}`]);
+  assert.doesNotMatch(await lab.nodeA.exec.sh('iptables-save -t nat'), new RegExp(`7070|${ips?.[0]?.address}`));
+  const bad = await cni('ADD', 'c4', { runtimeConfig: { portMappings: [{ hostPort: 70_000, containerPort: 1 }] } });
+  assert.equal(bad.code, 7);
+});
+
+test('what cannot be a pod is refused by its code, and leaves nothing behind', { skip: noRoot }, async () => {
+  const state = async (): Promise<unknown> => [
+    await linksOfA(),
+    await lab.nodeA.exec.sh('ls /run/netns'),
+    await lab.nodeA.exec.sh('ip -4 route show'),
+  ];
+  const before = await state();
+  await lab.nodeA.exec.sh('ip -n c3 link add eth0 type bridge');
+  for (const [code, why, env, more] of [
+    [8, 'a file', { CNI_NETNS: '/etc/hostname' }, {}],
+    [8, 'nothing there', { CNI_NETNS: '/run/netns/no-such' }, {}],
+    [8, 'the node itself', { CNI_NETNS: '/proc/self/ns/net' }, {}],
+    [100, 'a link of that name is there', {}, {}],
+    [4, 'no container', { CNI_CONTAINERID: '' }, {}],
+    [4, 'another link', { CNI_IFNAME: 'net1' }, {}],
+    [7, 'no name of a network', {}, { name: '' }],
+    [1, 'a version to come', {}, { cniVersion: '2.0.0' }],
+  ] as const) {
+    const failed = await cni('ADD', 'c3', more, env);
+    assert.deepEqual([failed.exit, failed.code], [1, code], `${why}: ${failed.msg}`);
+    assert.deepEqual(await state(), before, why);
+  }
+  await lab.nodeA.exec.sh('ip -n c3 link delete eth0');
 });
 
 test('DEL, twice, also when the namespace is gone; the namespace itself stays', { skip: noRoot }, async () => {
@@ -152,6 +229,8 @@ test('DEL, twice, also when the namespace is gone; the namespace itself stays', 
   assert.match(await lab.nodeA.exec.sh('ls /run/netns'), /^c1$/m);
   assert.equal((await cni('ADD', 'c3')).exit, 0);
   await lab.nodeA.exec.sh('ip netns delete c3');
+  const never = await cni('DEL', 'never', {}, { CNI_NETNS: '/run/netns/no-such' });
+  assert.equal(never.exit, 0, never.msg ?? '');
   const gone = await cni('DEL', 'c3', {}, { CNI_NETNS: '' });
   assert.equal(gone.exit, 0, gone.msg ?? '');
   assert.doesNotMatch(await linksOfA(), /uid-c3/);
@@ -163,6 +242,7 @@ test('GC takes what no runtime claims, and nothing that a kubelet of ours made',
   await network.setUp(own);
   const collected = await cni('GC', '', { 'cni.dev/valid-attachments': [{ containerID: 'c2', ifname: 'eth0' }] });
   assert.equal(collected.exit, 0);
+  assert.equal((await cni('GC', '')).code, 7);
   const links = await linksOfA();
   assert.doesNotMatch(links, /uid-c1/);
   assert.match(links, /uid-c2/);
@@ -175,5 +255,5 @@ test('a runtime finds program and configuration', () => {
   const conflist = JSON.parse(readFileSync(join(folder, 'net.d/05-podwire.conflist'), 'utf8')) as {
     plugins: unknown[];
   };
-  assert.deepEqual(conflist.plugins, [{ type: 'podwire' }]);
+  assert.deepEqual(conflist.plugins, [{ type: 'podwire', capabilities: { portMappings: true } }]);
 });
