@@ -5,7 +5,7 @@ import type { Answered, DnsMetrics, Transport } from './metrics/dns-metrics.ts';
 import type { Resolution, Resolver } from './resolver.ts';
 import { MalformedQuery, readQuery } from './wire/read-query.ts';
 import { rcodes, type Answer, type Query } from './wire/types.ts';
-import { datagramLimit, maxStreamMessage, writeFailure, writeResponse } from './wire/write-response.ts';
+import { datagramLimit, maxStreamMessage, withOpt, writeFailure, writeResponse } from './wire/write-response.ts';
 
 export interface AnswererOptions {
   readonly resolver: Resolver;
@@ -36,13 +36,13 @@ function rotations(query: Query, answer: Answer, limit: number): Buffer[] {
   );
 }
 
-/** An answer of somebody else's that is too long for a datagram: only the question, with TC set. */
+/** An answer of somebody else's that is too long for a datagram: only the question, with TC set (and OPT, RFC 6891 7). */
 function fitted(message: Buffer, query: Query, limit: number): Buffer {
   if (message.length <= limit) return message;
   const cut = Buffer.from(message.subarray(0, 12 + query.rawQuestion.length));
   cut.writeUInt16BE(cut.readUInt16BE(2) | 0x0200, 2);
   cut.fill(0, 6, 12);
-  return cut;
+  return query.edns === undefined ? cut : withOpt(cut, query.edns.dnssecOk);
 }
 
 /** A message on its way: what the counters want to know of it. */

@@ -13,13 +13,27 @@ export interface FakeUpstream {
   close(): void;
 }
 
+export interface FakeUpstreamOptions {
+  /** A query with an OPT record is a FORMERR, told with the question or with a header and nothing else. */
+  readonly refusesEdns?: 'question' | 'header';
+}
+
 /** Address records by name; any other name is NXDOMAIN. A name that is `mute` is not answered. */
-export async function startUpstream(addresses: Readonly<Record<string, readonly string[]>>): Promise<FakeUpstream> {
+export async function startUpstream(
+  addresses: Readonly<Record<string, readonly string[]>>,
+  { refusesEdns }: FakeUpstreamOptions = {},
+): Promise<FakeUpstream> {
   const asked: string[] = [];
   const answer = (message: Buffer, limit: number, how: string): Buffer | undefined => {
     const query = readQuery(message);
     const { name, type } = query.question;
-    asked.push(`${how} ${name}`);
+    asked.push(`${how} ${name}${refusesEdns !== undefined && query.edns !== undefined ? ' edns' : ''}`);
+    if (query.edns !== undefined && refusesEdns !== undefined) {
+      const question = refusesEdns === 'question' ? query.rawQuestion : Buffer.alloc(0);
+      const header = Buffer.from([0, 0, 0x81, 0x81, 0, question.length === 0 ? 0 : 1, 0, 0, 0, 0, 0, 0]);
+      header.writeUInt16BE(query.id, 0);
+      return Buffer.concat([header, question]);
+    }
     if (name === 'mute') return undefined;
     const known = addresses[name];
     const answers = (known ?? []).map((address): ResourceRecord => {

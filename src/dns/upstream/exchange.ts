@@ -4,6 +4,7 @@ import { createSocket } from 'node:dgram';
 import { connect } from 'node:net';
 import { maxStreamMessage } from '../wire/write-response.ts';
 import { readResponse } from '../wire/read-response.ts';
+import { rcodes } from '../wire/types.ts';
 
 export interface UpstreamServer {
   readonly address: string;
@@ -19,10 +20,33 @@ function withId(query: Buffer, id: number): Buffer {
   return copy;
 }
 
+const headerBytes = 12;
+
+/** Servers that understood nothing of the message (FORMERR, NOTIMP) may send a header back and no question. */
+function isBareRefusal(message: Buffer): boolean {
+  const rcode = (message[3] ?? 0) & 0xf;
+  const isRefusal = rcode === rcodes.FORMERR || rcode === rcodes.NOTIMP;
+  return message.length === headerBytes && ((message[2] ?? 0) & 0x80) !== 0 && isRefusal;
+}
+
+/** With the question that was asked. */
+function withQuestion(header: Buffer, query: Buffer): Buffer {
+  const whole = Buffer.from(query.subarray(0, questionEnd(query)));
+  header.copy(whole, 0, 0, 4);
+  whole.fill(0, 6, headerBytes);
+  return whole;
+}
+
+/** In a message of ours: one name in full, type and class. */
+function questionEnd(query: Buffer): number {
+  return query.indexOf(0, headerBytes) + 5;
+}
+
 function isAnswerTo(query: Buffer, message: Buffer): boolean {
+  if (isBareRefusal(message)) return message.readUInt16BE(0) === query.readUInt16BE(0);
   const facts = readResponse(message);
   if (facts === undefined || facts.id !== query.readUInt16BE(0)) return false;
-  return query.toString('latin1', 12, 12 + facts.question.length).toLowerCase() === facts.question;
+  return query.toString('latin1', headerBytes, headerBytes + facts.question.length).toLowerCase() === facts.question;
 }
 
 /** A connected socket hears only that server; what does not fit the question is not listened to. */
@@ -76,5 +100,5 @@ export async function exchange(server: UpstreamServer, query: Buffer): Promise<B
   const asked = withId(query, randomInt(0x10000));
   let answer = await byDatagram(server, asked);
   if (readResponse(answer)?.truncated === true) answer = await byStream(server, asked);
-  return withId(answer, query.readUInt16BE(0));
+  return withId(isBareRefusal(answer) ? withQuestion(answer, asked) : answer, query.readUInt16BE(0));
 }

@@ -1,9 +1,9 @@
 /** Questions that others answer: which servers, one after the other, what was heard before, and the same question only once at a time. */
 import type { ForwardMetrics } from '../metrics/dns-metrics.ts';
 import { rcodes, type DnsName, type Query } from '../wire/types.ts';
-import { writeQuery } from '../wire/write-query.ts';
 import { createAnswerCache } from './answer-cache.ts';
 import { exchange, type UpstreamServer } from './exchange.ts';
+import { createPlainFallback } from './plain-fallback.ts';
 
 export interface ForwarderOptions {
   /** Tried in order; one that failed lately comes last. */
@@ -37,13 +37,22 @@ const maxWaiting = 2_000;
 /** How long a server that did not answer is asked last. */
 const shunMs = 10_000;
 
+const counted =
+  (ask: typeof exchange, metrics: ForwardMetrics): typeof exchange =>
+  async (server, message) => {
+    const started = performance.now();
+    const answer = await ask(server, message);
+    metrics.exchanged(textOf(server), rcodeOf(answer), (performance.now() - started) / 1000);
+    return answer;
+  };
+
 export function createForwarder(options: ForwarderOptions): Forwarder {
   const cache = createAnswerCache(capacity);
   const { metrics } = options;
   metrics.entries(() => cache.size);
   const waiting = new Map<string, Promise<Buffer>>();
   const failedAt = new Map<UpstreamServer, number>();
-  const ask = options.exchange ?? exchange;
+  const ask = createPlainFallback(counted(options.exchange ?? exchange, metrics));
   const stubs = [...options.stubDomains].sort(([a], [b]) => b.length - a.length);
 
   const serversFor = (name: DnsName): readonly UpstreamServer[] => {
@@ -52,14 +61,12 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
     const isShunned = (server: UpstreamServer): boolean => Date.now() - (failedAt.get(server) ?? 0) < shunMs;
     return servers.toSorted((a, b) => Number(isShunned(a)) - Number(isShunned(b)));
   };
-  const askAll = async (servers: readonly UpstreamServer[], message: Buffer): Promise<Buffer> => {
+  const askAll = async (servers: readonly UpstreamServer[], query: Query): Promise<Buffer> => {
     let failure: unknown;
     for (const server of servers) {
-      const started = performance.now();
       try {
-        const answer = await ask(server, message);
+        const answer = await ask(server, query);
         failedAt.delete(server);
-        metrics.exchanged(textOf(server), rcodeOf(answer), (performance.now() - started) / 1000);
         return answer;
       } catch (error) {
         failedAt.set(server, Date.now());
@@ -86,7 +93,7 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
           metrics.rejected();
           throw new Error('too many questions are under way');
         }
-        answer = askAll(servers, writeQuery(query)).finally(() => waiting.delete(key));
+        answer = askAll(servers, query).finally(() => waiting.delete(key));
         waiting.set(key, answer);
       }
       const heard = await answer;

@@ -9,6 +9,7 @@ export interface ResponseFacts {
   readonly truncated: boolean;
   /** The question section, as bytes in lower case: it must be the one that was asked. */
   readonly question: string;
+  readonly hasOpt: boolean;
   /** Where each TTL stands, OPT's left out. */
   readonly ttlOffsets: readonly number[];
   /** Seconds that it may be kept: the least TTL, and for a negative answer no more than its SOA says (RFC 2308). 0: not at all. */
@@ -33,6 +34,7 @@ function nameEnd(message: Buffer, start: number): number | undefined {
 }
 
 interface SectionFacts {
+  readonly hasOpt: boolean;
   readonly ttlOffsets: readonly number[];
   readonly least: number;
 }
@@ -45,6 +47,7 @@ function readRecords(
 ): SectionFacts | undefined {
   const ttlOffsets: number[] = [];
   let least = Number.POSITIVE_INFINITY;
+  let hasOpt = false;
   let at = start;
   for (let index = 0; index < answers + authority + additional; index += 1) {
     const end = nameEnd(message, at);
@@ -53,13 +56,14 @@ function readRecords(
     if (next > message.length) return undefined;
     const type = message.readUInt16BE(end);
     at = next;
+    hasOpt ||= type === types.OPT;
     if (type === types.OPT) continue;
     ttlOffsets.push(end + 4);
     least = Math.min(least, message.readUInt32BE(end + 4));
     if (answers === 0 && index < authority && type === types.SOA)
       least = Math.min(least, message.readUInt32BE(next - 4));
   }
-  return { ttlOffsets, least };
+  return { hasOpt, ttlOffsets, least };
 }
 
 /** Undefined for what is no whole response. */
@@ -81,6 +85,7 @@ export function readResponse(message: Buffer): ResponseFacts | undefined {
     rcode,
     truncated,
     question: message.toString('latin1', 12, answerStart).toLowerCase(),
+    hasOpt: records.hasOpt,
     ttlOffsets: records.ttlOffsets,
     keepSeconds: isKept ? records.least : 0,
     answerStart,

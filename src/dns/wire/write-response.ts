@@ -122,16 +122,28 @@ class Writer {
     this.at += bytes;
   }
 
-  /** Our own OPT record: the size we take, and the asker's DO bit (RFC 3225 3). */
   opt(rcode: number, dnssecOk: boolean): void {
-    this.uint8(0);
-    this.uint16(types.OPT);
-    this.uint16(maxPayload);
-    this.uint8(rcode >> 4);
-    this.uint8(0);
-    this.uint16(dnssecOk ? 0x8000 : 0);
-    this.uint16(0);
+    this.at += optRecord(rcode, dnssecOk).copy(scratch, this.at);
   }
+}
+
+const optBytes = 11;
+
+/** Our own: the size we take, and the asker's DO bit (RFC 3225 3). */
+function optRecord(rcode: number, dnssecOk: boolean): Buffer {
+  const record = Buffer.alloc(optBytes);
+  record.writeUInt16BE(types.OPT, 1);
+  record.writeUInt16BE(maxPayload, 3);
+  record[5] = rcode >> 4;
+  if (dnssecOk) record[7] = 0x80;
+  return record;
+}
+
+/** Somebody else's message that has no OPT record, with ours behind it. */
+export function withOpt(message: Buffer, dnssecOk: boolean): Buffer {
+  const whole = Buffer.concat([message, optRecord(0, dnssecOk)]);
+  whole.writeUInt16BE(message.readUInt16BE(10) + 1, 10);
+  return whole;
 }
 
 /** The asker's flags that are sent back, and ours. */
@@ -159,7 +171,7 @@ export function datagramLimit({ edns }: Query): number {
 export function writeResponse(query: Query, answer: Answer, limit: number): Buffer {
   const writer = new Writer();
   writer.question(query.rawQuestion, query.question.name);
-  const room = limit - (query.edns === undefined ? 0 : 11);
+  const room = limit - (query.edns === undefined ? 0 : optBytes);
   let truncated = false;
   const counts = [answer.answers, answer.authority, answer.additional].map((records, section) => {
     let count = 0;
