@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
-import { differences, ledgerFaults, testsToRun, type Ledger, type Outcome, type Verdict } from './ledger.ts';
+import { differences, ledgerFaults, testsToRun, type Ledger, type Outcome, type Setting, type Verdict } from './ledger.ts';
 import { focusOn, outcomesOf } from './report.ts';
 import { kubernetesVersion } from './settings.ts';
 
@@ -13,35 +13,62 @@ const ledger: Ledger = {
     good: { verdict: 'pass' },
     bad: { verdict: 'fail', reason: 'not built yet' },
     cloud: { verdict: 'skip', reason: 'needs a cloud' },
+    two: { verdict: 'pass', profile: 'dual' },
+    '[sig-network] core [Conformance]': { verdict: 'pass', in: { vxlan: { verdict: 'fail', reason: 'too long' } } },
+    other: { verdict: 'cannot', reason: 'this kernel has none' },
     odd: { verdict: 'pass', in: { userspace: { verdict: 'fail', reason: 'the node is seen' } } },
   },
 };
 
 const ran = (name: string, verdict: Verdict, why = ''): Outcome => ({ name, verdict, why, seconds: 1 });
 
-const cases: readonly [what: string, mode: string, outcomes: readonly Outcome[], said: readonly string[]][] = [
+const core = '[sig-network] core [Conformance]';
+const all = [...['good', 'bad', 'cloud'], core, 'odd'];
+
+const cases: readonly [what: string, where: string, outcomes: readonly Outcome[], said: readonly string[]][] = [
   ['all as known', 'iptables', [ran('good', 'pass'), ran('bad', 'fail'), ran('cloud', 'skip'), ran('odd', 'pass')], []],
   ['a failure', 'iptables', [ran('good', 'fail', 'no answer')], ['good: fail, known as pass: no answer']],
   ['an unexpected pass', 'iptables', [ran('bad', 'pass')], ['bad: pass, known as fail']],
   ['a test nobody knows', 'iptables', [ran('new', 'pass')], ['new: pass, and not in the ledger']],
   ['as known of this mode', 'userspace', [ran('odd', 'fail')], []],
+  ['as known of this profile', 'vxlan', [ran(core, 'fail')], []],
+  ['not as known of this profile', 'vxlan', [ran(core, 'pass')], [`${core}: pass, known as fail`]],
+  ['what cannot be run here, and was', 'iptables', [ran('other', 'fail')], []],
+  ['what cannot be run here, and passes', 'iptables', [ran('other', 'pass')], ['other: pass, known as cannot']],
   ['not as known of this mode', 'userspace', [ran('odd', 'pass')], ['odd: pass, known as fail']],
 ];
 
-for (const [what, mode, outcomes, said] of cases) {
-  test(`a run beside the ledger: ${what}`, () => assert.deepEqual(differences(ledger, mode, outcomes, []), said));
+/** A proxy mode, or a profile in the default mode. */
+const settingOf = (where: string): Setting =>
+  where === 'vxlan' ? { mode: 'iptables', profile: where } : { mode: where, profile: 'ipv4' };
+
+for (const [what, where, outcomes, said] of cases) {
+  test(`a run beside the ledger: ${what}`, () =>
+    assert.deepEqual(differences(ledger, settingOf(where), outcomes, []), said));
 }
 
 test('a test that was to run and did not is a difference', () => {
-  assert.deepEqual(differences(ledger, 'iptables', [ran('good', 'pass')], ['good', 'odd']), ['odd: did not run']);
-  assert.deepEqual(testsToRun(ledger, true), ['good']);
-  assert.deepEqual(testsToRun(ledger, false), ['good', 'bad', 'cloud', 'odd']);
+  assert.deepEqual(differences(ledger, settingOf('iptables'), [ran('good', 'pass')], ['good', 'odd']), [
+    'odd: did not run',
+  ]);
 });
+
+const runs: readonly [profile: string, onlyQuick: boolean, names: readonly string[]][] = [
+  ['ipv4', true, ['good']],
+  ['ipv4', false, all],
+  ['vxlan', false, [core]],
+  ['dual', false, ['two']],
+];
+
+for (const [profile, onlyQuick, names] of runs) {
+  test(`unasked, ${onlyQuick ? 'quick, ' : ''}on the lab ${profile} are run: ${names.join(', ')}`, () =>
+    assert.deepEqual(testsToRun(ledger, profile, onlyQuick), names));
+}
 
 test('a ledger gives its reasons, and its quick tests pass', () => {
   assert.deepEqual(ledgerFaults(ledger), []);
-  const faulty = { ...ledger, quick: ['bad'], tests: { bad: { verdict: 'fail' } } } as const;
-  assert.equal(ledgerFaults(faulty).length, 2);
+  const faulty = { ...ledger, quick: ['bad'], tests: { bad: { verdict: 'fail', profile: 'lost' } } } as const;
+  assert.equal(ledgerFaults(faulty).length, 3);
 });
 
 test('the ledger that is kept is sound, and of the version that is tested with', () => {

@@ -3,13 +3,18 @@
  * what must be brought up to date.
  */
 
+import { defaultProfile, profiles } from './profiles.ts';
+
 export type Verdict = 'pass' | 'fail' | 'skip';
 
 /** A verdict that is not `pass` says why. */
 export interface Known {
-  readonly verdict: Verdict;
+  /** `cannot`: no machine like this can run it, so nothing is expected of it but that it does not pass, and it is not run unasked. */
+  readonly verdict: Verdict | 'cannot';
   readonly reason?: string;
-  /** Proxy modes in which it is another. */
+  /** The lab that it needs, where that is not the default one. */
+  readonly profile?: string;
+  /** Proxy modes, or profiles, in which it is another. */
   readonly in?: Readonly<Record<string, { readonly verdict: Verdict; readonly reason: string }>>;
 }
 
@@ -30,38 +35,55 @@ export interface Outcome {
   readonly why: string;
 }
 
-/** What is wrong with the ledger itself: a failure without a reason, a quick test that it does not know. */
+/** What is wrong with the ledger itself: a failure without a reason, a quick test that it does not know, a profile that there is not. */
 export function ledgerFaults({ tests, quick }: Ledger): readonly string[] {
   const silent = Object.entries(tests).filter(([, { verdict, reason = '' }]) => verdict !== 'pass' && reason === '');
+  const astray = Object.entries(tests).filter(([, { profile = defaultProfile }]) => profiles[profile] === undefined);
   return [
     ...silent.map(([name]) => `${name}: not a pass, and no reason given`),
     ...quick.filter((name) => tests[name]?.verdict !== 'pass').map((name) => `${name}: quick, but not known to pass`),
+    ...astray.map(([name]) => `${name}: there is no such profile`),
   ];
 }
 
-/** The tests that are run when nobody asks for certain ones. */
-export function testsToRun({ tests, quick }: Ledger, onlyQuick: boolean): readonly string[] {
-  return onlyQuick ? quick : Object.keys(tests);
+/** The tests that are run on a lab of this profile when nobody asks for certain ones. */
+export function testsToRun({ tests, quick }: Ledger, profile: string, onlyQuick: boolean): readonly string[] {
+  if (onlyQuick) return quick;
+  const repeats = profiles[profile]?.repeats;
+  const isRun = ([name, known]: [string, Known]): boolean => {
+    const own = known.profile ?? defaultProfile;
+    return known.verdict !== 'cannot' && (own === profile || (own === defaultProfile && repeats?.test(name) === true));
+  };
+  return Object.entries(tests)
+    .filter(isRun)
+    .map(([name]) => name);
 }
 
-function difference({ tests }: Ledger, mode: string, { name, verdict, why }: Outcome): string | undefined {
+/** What a run was made on. */
+export interface Setting {
+  readonly mode: string;
+  readonly profile: string;
+}
+
+function difference({ tests }: Ledger, { mode, profile }: Setting, outcome: Outcome): string | undefined {
+  const { name, verdict, why } = outcome;
   const known = tests[name];
   if (known === undefined) return `${name}: ${verdict}, and not in the ledger`;
-  const expected = known.in?.[mode]?.verdict ?? known.verdict;
-  if (verdict === expected) return undefined;
+  const expected = (known.in?.[profile] ?? known.in?.[mode] ?? known).verdict;
+  if (verdict === expected || (expected === 'cannot' && verdict !== 'pass')) return undefined;
   return `${name}: ${verdict}, known as ${expected}${why === '' ? '' : `: ${why}`}`;
 }
 
 /** A line for each test whose verdict is another than is known, or that was `wanted` and is not among the outcomes. */
 export function differences(
   ledger: Ledger,
-  mode: string,
+  setting: Setting,
   outcomes: readonly Outcome[],
   wanted: readonly string[],
 ): readonly string[] {
   const ran = new Set(outcomes.map(({ name }) => name));
   return [
-    ...outcomes.flatMap((outcome) => difference(ledger, mode, outcome) ?? []),
+    ...outcomes.flatMap((outcome) => difference(ledger, setting, outcome) ?? []),
     ...wanted.filter((name) => !ran.has(name)).map((name) => `${name}: did not run`),
   ];
 }

@@ -12,6 +12,7 @@ import { Lab } from '../lab.ts';
 import { importImages } from './images.ts';
 import { differences, ledgerFaults, testsToRun, type Ledger, type Outcome } from './ledger.ts';
 import { programPath } from './programs.ts';
+import { defaultProfile, profiles } from './profiles.ts';
 import { focusOn, outcomesOf } from './report.ts';
 import { NotHereError } from './settings.ts';
 
@@ -26,6 +27,7 @@ const graceMs = 3 * 60_000;
 const usage = `scripts/conformance [FOCUS] [options]
   --quick               a dozen tests instead of all that the ledger knows
   --proxy-mode MODE     iptables (default) or nftables
+  --profile NAME        the lab: ${Object.keys(profiles).join(', ')} (profiles.ts); ${defaultProfile} unless told
   --procs N             tests at a time (4)
   --timeout MINUTES     of the whole run (40)
   --kubeconfig FILE     a cluster that is there, instead of a lab of its own; its nodes have the images
@@ -41,6 +43,7 @@ function readOptions() {
     options: {
       quick: flag,
       'proxy-mode': { ...text, default: 'iptables' },
+      profile: { ...text, default: defaultProfile },
       procs: { ...text, default: '4' },
       timeout: { ...text, default: '40' },
       kubeconfig: text,
@@ -100,7 +103,9 @@ function print(outcomes: readonly Outcome[], seconds: number): void {
 
 /** Answers the exit code. */
 async function run(options: Options): Promise<number> {
-  const { focus, out } = options;
+  const { focus, out, profile } = options;
+  const lines = profiles[profile]?.up;
+  if (lines === undefined) throw new Error(`there is no profile ${profile}: ${Object.keys(profiles).join(', ')}`);
   const mode = options['proxy-mode'];
   const faults = ledgerFaults(ledger);
   await mkdir(out, { recursive: true });
@@ -110,14 +115,14 @@ async function run(options: Options): Promise<number> {
     if (lab !== undefined) {
       await importImages(podwire, { again: options['remake-images'], say });
       await writeFile(join(out, 'lab.yaml'), labConfig);
-      await lab.up(['--config', join(out, 'lab.yaml'), '--proxy-mode', mode]);
+      await lab.up(['--config', join(out, 'lab.yaml'), '--proxy-mode', mode, ...lines]);
     }
     const kubeconfig = options.kubeconfig ?? lab?.kubeconfig ?? '';
-    say(`${wanted.length || 'chosen'} tests, proxy mode ${mode}; log, report and junit.xml in ${out}`);
+    say(`${wanted.length || 'chosen'} tests, profile ${profile}, proxy mode ${mode}; log, report and junit.xml in ${out}`);
     const start = performance.now();
     const outcomes = await runTests(options, kubeconfig, focus ?? focusOn(wanted));
     print(outcomes, (performance.now() - start) / 1000);
-    const found = [...faults, ...differences(ledger, mode, outcomes, wanted)];
+    const found = [...faults, ...differences(ledger, { mode, profile }, outcomes, wanted)];
     for (const line of found) console.log(`DIFFERS ${line}`);
     say(found.length === 0 ? 'all as the ledger says' : `${found.length} differences from the ledger`);
     return outcomes.length === 0 || found.length > 0 ? 1 : 0;
@@ -128,7 +133,7 @@ async function run(options: Options): Promise<number> {
 
 const ledger = JSON.parse(readFileSync(join(import.meta.dirname, 'ledger.json'), 'utf8')) as Ledger;
 const options = readOptions();
-const wanted = options.focus === undefined ? testsToRun(ledger, options.quick) : [];
+const wanted = options.focus === undefined ? testsToRun(ledger, options.profile, options.quick) : [];
 if (options.help) console.log(usage);
 else {
   try {
