@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import type { EndReason, PodDeps, PodEnding, PodWork } from './pod-work.ts';
 import { longestLeaveMs } from './leave-services.ts';
 import { graceMs, planTermination } from './plan-termination.ts';
-import { look, publish } from './publish.ts';
+import { look, podAddress, publish } from './publish.ts';
 import { stopInBackground } from './stop-containers.ts';
 import { isAlive, type PodView } from './view.ts';
 
@@ -67,8 +67,9 @@ export async function endPod(work: PodWork, deps: PodDeps, ending: PodEnding): P
   const { pod, stopping } = work;
   const leaving = view.containers.some(isAlive) && isLeaving(work, deps, ending);
   const step = planTermination({ pod, view, deadlineMs: ending.deadlineMs, nowMs: Date.now(), stopping, leaving });
+  const podIP = podAddress(deps, pod, view);
   for (const { container, graceSeconds } of step.stop) {
-    stopInBackground(work, deps, { container, graceSeconds, why: `Stopping container ${container.name}` });
+    stopInBackground(work, deps, { container, podIP, graceSeconds, why: `Stopping container ${container.name}` });
   }
   publish(work, deps, view);
   if (!step.done) return false;

@@ -20,8 +20,8 @@ const cases: readonly [string, Partial<PodSpec>][] = [
   ['spec.securityContext.sysctls', { securityContext: { sysctls: [{ name: 'kernel.shm_rmid_forced', value: '1' }] } }],
   ['spec.securityContext.seccompProfile', { securityContext: { seccompProfile: { type: 'RuntimeDefault' } } }],
   [
-    'spec.initContainers[0].lifecycle.postStart',
-    { initContainers: [{ ...main, lifecycle: { postStart: { exec: { command: ['true'] } } } }] },
+    'spec.initContainers[0].securityContext.procMount',
+    { initContainers: [{ ...main, securityContext: { procMount: 'Unmasked' } }] },
   ],
   [
     'spec.containers[0].volumeMounts[0].mountPropagation',

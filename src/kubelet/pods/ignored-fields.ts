@@ -14,8 +14,6 @@ const ofPod: readonly Row<Pod>[] = [
 ];
 
 const ofContainer: readonly Row<Container>[] = [
-  ['lifecycle.postStart', ({ lifecycle }) => lifecycle?.postStart !== undefined],
-  ['lifecycle.preStop.httpGet', ({ lifecycle }) => lifecycle?.preStop?.httpGet !== undefined],
   ['securityContext.seccompProfile', ({ securityContext }) => isConfining(securityContext?.seccompProfile)],
   ['securityContext.appArmorProfile', ({ securityContext }) => isConfining(securityContext?.appArmorProfile)],
   ['securityContext.seLinuxOptions', ({ securityContext }) => securityContext?.seLinuxOptions !== undefined],

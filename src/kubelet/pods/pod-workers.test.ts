@@ -39,12 +39,12 @@ test('a new pod runs and is node.told to be ready, with its addresses', async ()
 
 test('what a pod asks for in vain is told once', async () => {
   await node.start();
-  const container = { lifecycle: { postStart: { exec: { command: ['true'] } } } };
+  const container = { securityContext: { procMount: 'Unmasked' } };
   node.api.put(pods, pod('web', { shareProcessNamespace: true }, container));
   await node.until('ready', () => node.isReady('web'));
   const said =
     'Warning FieldIgnored not supported by this node, and without effect: ' +
-    'spec.shareProcessNamespace, spec.containers[0].lifecycle.postStart';
+    'spec.shareProcessNamespace, spec.containers[0].securityContext.procMount';
   assert.deepEqual(
     node.told.filter((line) => line.includes('FieldIgnored')),
     [said],
@@ -54,6 +54,39 @@ test('what a pod asks for in vain is told once', async () => {
   await node.until('known', () => workers.active().length === 1);
   await new Promise((resolve) => setTimeout(resolve, 50));
   assert.equal(node.told.filter((line) => line.includes('FieldIgnored')).length, 1);
+});
+
+const withHook = pod('web', {}, { lifecycle: { postStart: { exec: { command: ['greet'] } } } });
+
+test('a container is ready when its postStart hook is over', async () => {
+  const over = Promise.withResolvers<void>();
+  node.runtime.execWaits = over.promise;
+  await node.start();
+  node.api.put(pods, withHook);
+  await node.until('begun', () => node.main('web')?.state?.running !== undefined);
+  assert.equal(node.main('web')?.started, false);
+  assert.equal(node.isReady('web'), false);
+  over.resolve();
+  await node.until('ready', () => node.isReady('web'));
+  assert.equal(node.main('web')?.started, true);
+});
+
+test('a container whose postStart hook fails is stopped, and begins again', async () => {
+  node.runtime.execResults.set('greet', 3);
+  await node.start();
+  node.api.put(pods, withHook);
+  await node.until('stopped', () => node.runtime.calls.includes('kill web/main/0 30s'));
+  await node.until('again', () => node.runtime.calls.includes('start web/main/1'));
+  assert.ok(node.told.includes('Warning FailedPostStartHook PostStartHook failed: exit code 3'));
+});
+
+test('a pod whose postStart hook does not end can be deleted', async () => {
+  node.runtime.execWaits = new Promise(() => undefined);
+  await node.start();
+  node.api.put(pods, withHook);
+  await node.until('begun', () => node.main('web')?.state?.running !== undefined);
+  node.api.markDeleted(pods, 'default/web', 30);
+  await node.until('stopped', () => node.runtime.calls.some((call) => call.startsWith('kill web/main/0')));
 });
 
 test('a settled pod is not written again', async () => {

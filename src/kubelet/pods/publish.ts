@@ -31,6 +31,11 @@ export async function look(work: PodWork, deps: PodDeps): Promise<PodView> {
   return view;
 }
 
+/** Where a pod's containers are asked: its first address, or the node's. Empty when it has none any more. */
+export function podAddress({ nodeIPs }: PodDeps, { spec }: Pod, { sandboxes }: PodView): string {
+  return (spec?.hostNetwork === true ? nodeIPs[0] : sandboxes[0]?.ips[0]) ?? '';
+}
+
 function specOf(pod: Pod, name: string): Container | undefined {
   return [...(pod.spec?.containers ?? []), ...(pod.spec?.initContainers ?? [])].find((each) => each.name === name);
 }

@@ -5,6 +5,8 @@ import type { PodDeps, PodWork } from './pod-work.ts';
 
 export interface StopRequest {
   readonly container: ContainerStatus;
+  /** Where its preStop hook asks. */
+  readonly podIP: string;
   readonly graceSeconds: number;
   /** For the Event. */
   readonly why: string;
@@ -13,11 +15,11 @@ export interface StopRequest {
 async function stopOne(
   work: PodWork,
   deps: PodDeps,
-  { container, graceSeconds }: StopRequest,
+  { container, podIP, graceSeconds }: StopRequest,
   again: boolean,
 ): Promise<void> {
   const begin = Date.now();
-  if (!again) await runPreStop(deps, work.pod, container, graceSeconds);
+  if (!again) await runPreStop(deps, work.pod, { container, podIP }, graceSeconds);
   const left = Math.max(0, graceSeconds - Math.floor((Date.now() - begin) / 1000));
   await deps.runtime.stopContainer(container.id, left);
 }

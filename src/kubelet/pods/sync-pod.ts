@@ -3,6 +3,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import type { Pod } from '../../api/types.gen.ts';
 import type { PodSandboxStatus } from '../../runtime/contract.ts';
 import { ContainerError } from '../containers/config-error.ts';
+import { containerSpec } from '../containers/hooks.ts';
 import { startContainer, type StartPlace } from '../containers/start-container.ts';
 import { removeLog } from '../logs/log-files.ts';
 import { hostNetworkHosts, podHosts } from '../files/hosts.ts';
@@ -12,8 +13,9 @@ import { readBackOff, writeBackOff } from './back-off-file.ts';
 import { planPod, type ContainerToStart, type PodActions } from './plan-pod.ts';
 import { graceMs } from './plan-termination.ts';
 import { podText } from './pod-events.ts';
+import { postStartInBackground } from './post-start.ts';
 import { nextFailure, type PodDeps, type PodWork } from './pod-work.ts';
-import { currentPod, look, publish } from './publish.ts';
+import { currentPod, look, podAddress, publish } from './publish.ts';
 import { podFqdn, podHostname, sandboxConfig } from './sandbox-config.ts';
 import { stopInBackground } from './stop-containers.ts';
 import { containerNamed, type PodView } from './view.ts';
@@ -103,8 +105,9 @@ async function replaceSandbox(
 async function startOne(work: PodWork, deps: PodDeps, place: StartPlace, wanted: ContainerToStart): Promise<void> {
   const { name } = wanted;
   try {
-    await startContainer(deps.starter, place, wanted);
+    const id = await startContainer(deps.starter, place, wanted);
     work.failures.delete(name);
+    postStartInBackground(work, deps, { id, name, podIP: place.podIPs[0] ?? '' });
   } catch (error) {
     const known = error instanceof ContainerError;
     if (!known)
@@ -142,12 +145,10 @@ function kill(work: PodWork, deps: PodDeps, view: PodView, actions: PodActions):
   for (const { id, name, why, probe } of actions.kill) {
     const container = containerNamed(view, name);
     if (container?.id !== id || work.stopping.has(id)) continue;
-    const spec = [...(work.pod.spec?.containers ?? []), ...(work.pod.spec?.initContainers ?? [])].find(
-      (each) => each.name === name,
-    );
+    const spec = containerSpec(work.pod, name);
     const own = probe === 'liveness' ? spec?.livenessProbe : probe === 'startup' ? spec?.startupProbe : undefined;
     const graceSeconds = own?.terminationGracePeriodSeconds ?? graceMs(work.pod) / 1000;
-    stopInBackground(work, deps, { container, graceSeconds, why });
+    stopInBackground(work, deps, { container, podIP: podAddress(deps, work.pod, view), graceSeconds, why });
   }
 }
 

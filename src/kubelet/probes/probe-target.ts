@@ -1,9 +1,8 @@
 /** One attempt of one probe. */
-import { request as httpRequest } from 'node:http';
-import { request as httpsRequest } from 'node:https';
 import { connect } from 'node:net';
-import type { Container, IntOrString, Probe } from '../../api/types.gen.ts';
+import type { Container, Probe } from '../../api/types.gen.ts';
 import type { RuntimeService } from '../../runtime/contract.ts';
+import { portOf, sendGet, type HttpGet } from './http-get.ts';
 
 export interface ProbeOutcome {
   readonly ok: boolean;
@@ -20,12 +19,6 @@ export interface ProbeTarget {
 
 /** What is shown of an answer. */
 const maxOutput = 1024;
-
-function portOf(container: Container, port: IntOrString): number | undefined {
-  const text = String(port);
-  if (/^\d+$/.test(text)) return Number(text);
-  return (container.ports ?? []).find(({ name }) => name === text)?.containerPort;
-}
 
 function failed(output: string): ProbeOutcome {
   return { ok: false, output };
@@ -53,37 +46,9 @@ function probeTcp(host: string, port: number, seconds: number): Promise<ProbeOut
   });
 }
 
-type HttpGet = NonNullable<Probe['httpGet']>;
-
-function probeHttp(get: HttpGet, port: number, seconds: number, podIP: string): Promise<ProbeOutcome> {
-  const secure = get.scheme === 'HTTPS';
-  const host = get.host === undefined || get.host === '' ? podIP : get.host;
-  const given = Object.fromEntries((get.httpHeaders ?? []).map(({ name, value }) => [name.toLowerCase(), value]));
-  const path = get.path === undefined || get.path === '' ? '/' : get.path.replace(/^(?!\/)/, '/');
-  const options = {
-    host,
-    port,
-    path,
-    agent: false as const,
-    headers: { 'user-agent': 'kube-probe/1.36', accept: '*/*', connection: 'close', ...given },
-    signal: AbortSignal.timeout(seconds * 1000),
-  };
-  return new Promise((resolve) => {
-    // The probe asks whether it answers, not who it is.
-    const request = secure ? httpsRequest({ ...options, rejectUnauthorized: false }) : httpRequest(options);
-    request.once('error', (error) =>
-      resolve(failed(`Get "${get.scheme?.toLowerCase() ?? 'http'}://${host}:${port}${path}": ${error.message}`)),
-    );
-    request.once('response', (response) => {
-      const code = response.statusCode ?? 0;
-      response.resume().once('error', () => undefined);
-      response.once('close', () => request.destroy());
-      resolve(
-        code >= 200 && code < 400 ? { ok: true, output: '' } : failed(`HTTP probe failed with statuscode: ${code}`),
-      );
-    });
-    request.end();
-  });
+async function probeHttp(get: HttpGet, port: number, seconds: number, podIP: string): Promise<ProbeOutcome> {
+  const code = await sendGet(get, { port, podIP, seconds, userAgent: 'kube-probe/1.36' });
+  return code >= 200 && code < 400 ? { ok: true, output: '' } : failed(`HTTP probe failed with statuscode: ${code}`);
 }
 
 /** Never rejects: a probe that cannot be made has failed. */

@@ -16,6 +16,9 @@ export interface Prober {
   failed(containerId: string): 'liveness' | 'startup' | undefined;
   /** The container is being killed: no more liveness and startup probes. */
   stop(containerId: string): void;
+  /** Its postStart hook runs: it has not started yet, until `release`. */
+  hold(containerId: string): void;
+  release(containerId: string): void;
   drop(podUid: string): void;
   /** Ends all probes. */
   close(): void;
@@ -49,6 +52,7 @@ class Probes implements Prober {
   readonly #options: ProberOptions;
   /** By pod UID, then by container ID. */
   readonly #pods = new Map<string, Map<string, Loops>>();
+  readonly #held = new Set<string>();
 
   constructor(options: ProberOptions) {
     this.#options = options;
@@ -82,6 +86,7 @@ class Probes implements Prober {
   }
 
   isStarted(containerId: string, container: Container): boolean {
+    if (this.#held.has(containerId)) return false;
     return container.startupProbe === undefined || this.#loops(containerId)?.startup?.result === 'success';
   }
 
@@ -94,6 +99,14 @@ class Probes implements Prober {
     const loops = this.#loops(containerId);
     loops?.liveness?.stop();
     loops?.startup?.stop();
+  }
+
+  hold(containerId: string): void {
+    this.#held.add(containerId);
+  }
+
+  release(containerId: string): void {
+    this.#held.delete(containerId);
   }
 
   drop(podUid: string): void {
@@ -138,7 +151,7 @@ class Probes implements Prober {
         initial: initial[kind],
         startedAtMs: Date.parse(status.startedAt ?? status.createdAt),
         attempt: () => runProbe(probe, { runtime, containerId: status.id, container, podIP }),
-        isDue: () => kind === 'startup' || this.isStarted(status.id, container),
+        isDue: () => (kind === 'startup' ? !this.#held.has(status.id) : this.isStarted(status.id, container)),
         onFailure: (output) => events.warning(pod, 'Unhealthy', `${titles[kind]} probe failed: ${output}`),
         onChange: () => onChange(pod.metadata.uid ?? ''),
       });

@@ -35,6 +35,8 @@ export interface FakeRuntime extends RuntimeService {
   execSession: ((id: string, options: ExecOptions) => ExecSession) | undefined;
   /** What `execSync` answers with, by the command's words. */
   execResults: Map<string, number>;
+  /** `execSync` answers when this has resolved. */
+  execWaits: Promise<void> | undefined;
   /** Bytes that a container has written, by its ID. */
   written: Map<string, number>;
 }
@@ -54,6 +56,7 @@ class Fake implements FakeRuntime {
   readonly slowToStop = new Map<string, number>();
   readonly execResults = new Map<string, number>();
   readonly written = new Map<string, number>();
+  execWaits: Promise<void> | undefined;
   execSession: FakeRuntime['execSession'];
   readonly #sandboxes = new Map<string, Sandbox>();
   readonly #containers = new Map<string, Writable<ContainerStatus>>();
@@ -209,6 +212,7 @@ class Fake implements FakeRuntime {
     command: readonly string[],
   ): Promise<{ exitCode: number; stdout: string; stderr: string }> {
     if (this.#get(id).state !== 'running') throw new Error(`container ${id} is not running`);
+    await this.execWaits;
     return { exitCode: this.execResults.get(command.join(' ')) ?? 0, stdout: '', stderr: '' };
   }
 
