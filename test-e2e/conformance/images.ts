@@ -19,6 +19,8 @@ const path = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 /** Packages of Debian whose programs stand in the images. */
 const packages = ['bash', 'bind9-dnsutils', 'conntrack', 'curl', 'dash', 'iproute2', 'netcat-openbsd', 'wget'];
+/** Those of images that only other groups than [sig-network] name. */
+const morePackages = ['nginx', 'util-linux'];
 
 const file = (name: string, content: string | Buffer, mode = 0o644): LayerFile => ({
   kind: 'file',
@@ -101,6 +103,48 @@ async function only(program: ProgramName, name: string, say: Say): Promise<Buffe
   return packLayer([file(name, await readFile(await programPath(program, say)), 0o755)]);
 }
 
+/** A user and a group that only this image knows: tests ask which groups a process is in. */
+const ownUsers: readonly LayerFile[] = [
+  file(
+    'etc/passwd',
+    'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\nuser-defined-in-image:x:1000:1000::/:/bin/sh\n',
+  ),
+  file(
+    'etc/group',
+    'root:x:0:\nnobody:x:65534:\nuser-defined-in-image:x:1000:\ngroup-defined-in-image:x:50000:user-defined-in-image\n',
+  ),
+];
+
+const nginxConfig = `user root;
+worker_processes 1;
+pid /run/nginx.pid;
+events { worker_connections 512; }
+http {
+  access_log /dev/stdout;
+  server { listen 80; root /usr/share/nginx/html; }
+}
+`;
+
+async function nginxLayer(): Promise<Buffer> {
+  return packLayer(
+    ordered([
+      ...(await applets([], '/bin/dash')),
+      ...(await programFiles(await debianProgram('/usr/sbin/nginx'), 'usr/sbin/nginx')),
+      ...(await nameServiceFiles()),
+      file('etc/nginx/nginx.conf', nginxConfig),
+      file('usr/share/nginx/html/index.html', '<h1>Welcome to nginx!</h1>\n'),
+      ...['run', 'var/log/nginx', 'var/lib/nginx'].map((name) => folder(name, 0o755)),
+    ]),
+  );
+}
+
+/** Programs of util-linux that tests of IPC namespaces run. */
+async function ipcLayer(): Promise<Buffer> {
+  const names = ['ipcs', 'ipcmk', 'lsns', 'nsenter', 'unshare'];
+  const programs = names.map(async (name) => programFiles(await debianProgram(`/usr/bin/${name}`), `usr/bin/${name}`));
+  return packLayer(ordered((await Promise.all(programs)).flat()));
+}
+
 /** Layers that more than one image has are made once. */
 function once<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | undefined;
@@ -110,6 +154,8 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
 type Recipe = Pick<MadeImage, 'names'> & { readonly make: (say: Say) => Promise<Omit<MadeImage, 'names'>> };
 
 const toolsOnce = once(toolLayer);
+let agnhost: Promise<Buffer> | undefined;
+const agnhostOnce = (say: Say): Promise<Buffer> => (agnhost ??= agnhostLayer(say));
 
 const recipes: readonly Recipe[] = [
   {
@@ -130,7 +176,7 @@ const recipes: readonly Recipe[] = [
   {
     names: ['2.63.0', '2.55'].map((tag) => `${tests}/agnhost:${tag}`),
     make: async (say) => ({
-      layers: [await toolsOnce(), await agnhostLayer(say)],
+      layers: [await toolsOnce(), await agnhostOnce(say), await packLayer(ordered(ownUsers))],
       config: { Env: [path], Entrypoint: ['/agnhost'], Cmd: ['pause'] },
     }),
   },
@@ -152,17 +198,59 @@ const recipes: readonly Recipe[] = [
   },
 ];
 
-/** Makes what is not in the store yet, or all of it, and imports it with `podwire image import`. */
+/** Of images that only other groups than [sig-network] name. */
+const moreRecipes: readonly Recipe[] = [
+  {
+    names: [`${tests}/nonroot:1.5`],
+    make: async (say) => ({
+      layers: [await toolsOnce(), await agnhostOnce(say)],
+      config: { Env: [path], Entrypoint: ['/agnhost'], Cmd: ['pause'], User: '1234' },
+    }),
+  },
+  ...['kitten', 'nautilus'].map((name): Recipe => ({
+    names: [`${tests}/${name}:1.8`],
+    make: async (say) => ({
+      layers: [
+        await toolsOnce(),
+        await agnhostOnce(say),
+        await packLayer([file('data.json', `{"image": "${name}.jpg"}\n`)]),
+      ],
+      config: { Env: [path], Entrypoint: ['/agnhost'], Cmd: ['test-webserver'] },
+    }),
+  })),
+  {
+    names: [`${tests}/ipc-utils:1.4`],
+    make: async () => ({ layers: [await toolsOnce(), await ipcLayer()], config: { Env: [path], Cmd: ['/bin/bash'] } }),
+  },
+  {
+    names: [`${tests}/nonewprivs:1.4`],
+    make: async (say) => {
+      const program = file('usr/local/bin/nnp', await readFile(await programPath('nonewprivs', say)), 0o6755);
+      return {
+        layers: [await toolsOnce(), await packLayer(ordered([program]))],
+        config: { Env: [path], Cmd: ['nnp'] },
+      };
+    },
+  },
+  {
+    names: ['1.27-0', '1.15-4'].map((tag) => `${tests}/nginx:${tag}`),
+    make: async () => ({ layers: [await nginxLayer()], config: { Env: [path], Cmd: ['nginx', '-g', 'daemon off;'] } }),
+  },
+];
+
+/** Makes what is not in the store yet, or all of it, and imports it with `podwire image import`; `more`: for all groups of tests. */
 export async function importImages(
   podwire: string,
-  options: { readonly again: boolean; readonly say: Say },
+  options: { readonly again: boolean; readonly more: boolean; readonly say: Say },
 ): Promise<void> {
-  const { again, say } = options;
+  const { again, more, say } = options;
   const { stdout } = await execa(podwire, ['image', 'ls']);
   const present = new Set(stdout.split(/[\s,]+/));
-  const missing = recipes.filter(({ names }) => again || !names.every((name) => present.has(name)));
+  const missing = [...recipes, ...(more ? moreRecipes : [])].filter(
+    ({ names }) => again || !names.every((name) => present.has(name)),
+  );
   if (missing.length === 0) return;
-  await fetchPackages(packages);
+  await fetchPackages(more ? [...packages, ...morePackages] : packages);
   for (const { names, make } of missing) {
     say(`image ${names[0]}`);
     const place = join(places.images, (names[0] ?? '').replaceAll(/[/:]/g, '-'));

@@ -2,7 +2,15 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
-import { differences, ledgerFaults, testsToRun, type Ledger, type Outcome, type Setting, type Verdict } from './ledger.ts';
+import {
+  differences,
+  ledgerFaults,
+  testsToRun,
+  type Ledger,
+  type Outcome,
+  type Setting,
+  type Verdict,
+} from './ledger.ts';
 import { focusOn, outcomesOf } from './report.ts';
 import { kubernetesVersion } from './settings.ts';
 

@@ -113,12 +113,14 @@ async function run(options: Options): Promise<number> {
   const lab = options.kubeconfig === undefined ? new Lab(options.lab) : undefined;
   try {
     if (lab !== undefined) {
-      await importImages(podwire, { again: options['remake-images'], say });
+      await importImages(podwire, { again: options['remake-images'], more: !options.quick, say });
       await writeFile(join(out, 'lab.yaml'), labConfig);
       await lab.up(['--config', join(out, 'lab.yaml'), '--proxy-mode', mode, ...lines]);
     }
     const kubeconfig = options.kubeconfig ?? lab?.kubeconfig ?? '';
-    say(`${wanted.length || 'chosen'} tests, profile ${profile}, proxy mode ${mode}; log, report and junit.xml in ${out}`);
+    say(
+      `${wanted.length || 'chosen'} tests, profile ${profile}, proxy mode ${mode}; log, report and junit.xml in ${out}`,
+    );
     const start = performance.now();
     const outcomes = await runTests(options, kubeconfig, focus ?? focusOn(wanted));
     print(outcomes, (performance.now() - start) / 1000);

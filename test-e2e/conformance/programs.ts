@@ -19,6 +19,7 @@ const programs = {
   'e2e.test': { package: `${k8s}/test/e2e`, isTest: true },
   ginkgo: { package: 'github.com/onsi/ginkgo/v2/ginkgo' },
   agnhost: { package: `${k8s}/test/images/agnhost` },
+  nonewprivs: { package: `${k8s}/test/images/nonewprivs` },
   'regression-issue-74839': { package: `${k8s}/test/images/regression-issue-74839` },
 } as const satisfies Readonly<Record<string, Program>>;
 

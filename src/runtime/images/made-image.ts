@@ -25,6 +25,7 @@ export interface MadeImage {
     readonly Env?: readonly string[];
     readonly Cmd?: readonly string[];
     readonly Entrypoint?: readonly string[];
+    readonly User?: string;
   };
 }
 
