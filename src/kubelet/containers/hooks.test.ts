@@ -16,7 +16,7 @@ let server: Server;
 
 before(async () => {
   server = createServer((request, response) => {
-    asked.push(`${request.url} ${request.headers['x-who']}`);
+    asked.push(`${request.url} ${String(request.headers['x-who'])}`);
     response.writeHead(500).end();
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
