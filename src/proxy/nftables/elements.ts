@@ -75,7 +75,7 @@ class PortElements {
     const isNode = front.kind === 'node';
     if (front.kind === 'cluster') {
       const key = front.key.slice(0, front.key.indexOf(' '));
-      this.elements.push({ set: 'cluster-ips', key, rest: comment(this.#placed.port.service) });
+      this.elements.push({ set: 'cluster-ips', key, rest: `${comment(this.#placed.port.service)} : goto refuse` });
     }
     const verdict = this.#verdictOf(front);
     if (front.sourceRanges === undefined) return this.verdict(isNode ? 'node-ports' : 'services', front, verdict);

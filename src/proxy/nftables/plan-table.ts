@@ -14,7 +14,7 @@ import {
   type SetText,
 } from '../../kernel/nft-objects.ts';
 import { idOf, isShared, type Counts } from './plan-change.ts';
-import { block, fixedStructure, type StructureOptions } from './structure.ts';
+import { block, fixedStructure, lastStep, natHook, type StructureOptions } from './structure.ts';
 import type { Edit, ElementText } from './transaction.ts';
 
 /** The table as it shall be. */
@@ -44,7 +44,7 @@ export function wholeTable(
   observed: NftTable | undefined,
   options: StructureOptions,
 ): WholeTable {
-  const fixed = fixedStructure(options);
+  const fixed = fixedStructure({ ...options, step: observed === undefined ? 0 : stepToKeep(observed) });
   const sets = new Map(fixed.sets.map((one) => [one.name, one]));
   const chains = new Map(fixed.chains.map((one) => [one.name, one]));
   const elements = new Map<string, Map<string, string>>();
@@ -78,6 +78,24 @@ export function wholeTable(
       new Map(nodePortAddresses.map((range): [string, string] => [elementOfRange(range), ''])),
     );
   return { sets, chains, elements, counts };
+}
+
+type NatHook = Parameters<typeof natHook>[0];
+const hookIn = (observed: NftTable, name: NatHook): string | undefined =>
+  hookOf({ name, lines: observed.chains.get(name) ?? [] });
+const steps = Array.from({ length: lastStep + 1 }, (_, step) => step);
+
+const hooks = ['prerouting', 'output'] as const;
+
+/** Where both hooks of a table of ours stand: they may stay there, see {@link natHook}. 0 where they are no such pair. */
+function stepToKeep(observed: NftTable): number {
+  return steps.find((step) => hooks.every((hook) => hookIn(observed, hook) === natHook(hook, step))) ?? 0;
+}
+
+/** The first step behind all hooks that are there; the first of all where there is none, or none behind. */
+function stepBehind(observed: NftTable): number {
+  const last = steps.findLast((step) => hooks.some((hook) => hookIn(observed, hook) === natHook(hook, step)));
+  return last === undefined || last === lastStep ? 0 : last + 1;
 }
 
 /** As nft prints an element of an interval set: a single address without its length. */
@@ -151,6 +169,14 @@ function planAllElements(whole: WholeTable, observed: NftTable): Pick<Edit, 'add
   return { added, replaced, removed };
 }
 
+/** A chain as it is loaded in the place of a table that is there. */
+function behind(chain: ChainText, observed: NftTable): ChainText {
+  const hook = hooks.find((name) => name === chain.name);
+  if (hook === undefined) return chain;
+  const hookLine = natHook(hook, stepBehind(observed));
+  return { ...chain, lines: chain.lines.map((line) => (line === hookOf(chain) ? hookLine : line)) };
+}
+
 /** The whole table in one transaction, in the place of what is there; clients that stay with an endpoint go on doing so. */
 export function replaceCommands(
   table: TableName,
@@ -158,7 +184,7 @@ export function replaceCommands(
   observed: NftTable | undefined,
 ): readonly string[] {
   const name = `${table.family} ${table.name}`;
-  const chains = [...whole.chains.values()];
+  const chains = [...whole.chains.values()].map((one) => (observed === undefined ? one : behind(one, observed)));
   const filled = [...whole.sets.keys()].filter((set) => isFilledByPackets(set));
   const texts = ([key, rest]: readonly [string, string]): string => (rest === '' ? key : `${key} ${rest}`);
   return [

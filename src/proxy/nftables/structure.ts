@@ -10,12 +10,29 @@ export interface StructureOptions {
   readonly clusterCIDR: Cidr | undefined;
   /** CIDRs of the node's addresses that node ports listen on; undefined: all but loopback's. */
   readonly nodePortAddresses: readonly string[] | undefined;
+  /** Where its hooks stand, see {@link natHook}; 0 when left out. */
+  readonly step?: number | undefined;
 }
 
 export interface Structure {
   readonly sets: readonly SetText[];
   readonly chains: readonly ChainText[];
 }
+
+/** A replacement takes a step; the filters of others begin at -20 at the earliest. */
+export const lastStep = 79;
+
+/**
+ * The hook of a chain that chooses endpoints, 0 to {@link lastStep} behind dstnat. When a table is replaced its rules and maps change
+ * at one moment, and a packet that is in the old chain just then finds none of its maps: the new chain must be one that it still has
+ * before it. Of two hooks with one priority the kernel asks the younger first (nf_hook_entries_grow).
+ */
+export const natHook = (hook: 'prerouting' | 'output', step = 0): string => {
+  // nft names what is at most 10 away from a priority that has a name at this hook.
+  const isNamed = hook === 'prerouting' && step <= 10;
+  const priority = !isNamed ? step - 100 : step === 0 ? 'dstnat' : `dstnat + ${step}`;
+  return `type nat hook ${hook} priority ${priority}; policy accept;`;
+};
 
 const mark = `meta mark set meta mark | ${masqueradeMark}`;
 const frontKey = (ip: string): string => `${ip} daddr . meta l4proto . th dport`;
@@ -76,7 +93,11 @@ function fixedSets({ family, nodePortAddresses }: StructureOptions): readonly Se
         comment('podwire: who may use the address of a load balancer'),
       ],
     },
-    { kind: 'set', name: 'cluster-ips', head: [`type ${type}`, comment('podwire: cluster IPs, whatever the port')] },
+    {
+      kind: 'map',
+      name: 'cluster-ips',
+      head: [`type ${type} : verdict`, comment('podwire: cluster IPs, whatever the port')],
+    },
     {
       kind: 'set',
       name: 'hairpin',
@@ -105,7 +126,7 @@ function localPolicy(isNode: boolean, { family, clusterCIDR }: StructureOptions)
 }
 
 function fixedChains(options: StructureOptions): readonly ChainText[] {
-  const { family, nodePortAddresses } = options;
+  const { family, nodePortAddresses, step } = options;
   const ip = family.version === 4 ? 'ip' : 'ip6';
   const key = frontKey(ip);
   const listens = nodePortAddresses === undefined ? '' : ` ${ip} daddr @node-port-addresses`;
@@ -118,16 +139,11 @@ function fixedChains(options: StructureOptions): readonly ChainText[] {
     localPolicy(true, options),
     chain('services', 'podwire: Services, by address and by node port', [
       `${key} vmap @services`,
-      `${ip} daddr @cluster-ips goto refuse`,
+      `${ip} daddr vmap @cluster-ips`,
       nodePorts,
     ]),
-    chain(
-      'prerouting',
-      'podwire: what comes in',
-      ['goto services'],
-      'type nat hook prerouting priority dstnat; policy accept;',
-    ),
-    chain('output', 'podwire: of this node', ['goto services'], 'type nat hook output priority -100; policy accept;'),
+    chain('prerouting', 'podwire: what comes in', ['goto services'], natHook('prerouting', step)),
+    chain('output', 'podwire: of this node', ['goto services'], natHook('output', step)),
     chain(
       'postrouting',
       'podwire: as the node where the answer must come back here',
