@@ -19,8 +19,10 @@ import { CaseLab } from './case-lab.ts';
 import type { PartyQuestion } from './packet-party.ts';
 
 const noRoot = process.getuid?.() === 0 ? false : 'needs root for network namespaces';
-/** No answer within this is none: a packet that passes takes a millisecond. */
-const timeoutMs = 700;
+/** No answer within this is none where none shall come: a packet that passes takes a millisecond. */
+const silentMs = 700;
+/** What shall be answered may be sent again. */
+const answeredMs = 5000;
 
 const targets: Readonly<Record<PolicyAsk['way'], (ask: PolicyAsk, family: FamilyName) => readonly [string, number]>> = {
   direct: ({ to, port }, family) => [addressesOf[to][family], port],
@@ -50,6 +52,7 @@ async function check(lab: CaseLab, asks: readonly PolicyAsk[], family: FamilyNam
     const questions = list.map((ask): PartyQuestion => {
       const [address, port] = targets[ask.way](ask, family);
       // One namespace has the addresses of several hosts.
+      const timeoutMs = ask.allowed ? answeredMs : silentMs;
       const own = from === 'outside' ? { from: addressesOf[from][family] } : {};
       return { protocol: ask.protocol === 'udp' ? 'udp' : 'tcp', address, port, times: 1, timeoutMs, ...own };
     });
