@@ -13,6 +13,12 @@ export interface ForwardingEntry {
   readonly to: string;
 }
 
+/** An address of somebody else that a link answers neighbour solicitations for. */
+export interface NeighbourProxy {
+  readonly ip: string;
+  readonly link: string;
+}
+
 /** Rows are `{}` where something went while it was read, and nothing at all is printed for some empty answers. */
 function rowsOf(text: string): readonly Readonly<Record<string, unknown>>[] {
   return text.trim() === '' ? [] : (JSON.parse(text) as Record<string, unknown>[]);
@@ -25,6 +31,14 @@ export async function readNeighbours(exec: Exec, link: string): Promise<readonly
   const argv = ['ip', '-json', 'neighbour', 'show', 'dev', link, 'nud', 'permanent'] as const;
   const { stdout } = await exec.run({ argv });
   return rowsOf(stdout).flatMap(({ dst, lladdr }) => (dst === undefined ? [] : [{ ip: text(dst), mac: text(lladdr) }]));
+}
+
+/** Those that carry this `protocol` number, on every link. IPv6 only: ARP needs none. */
+export async function readNeighbourProxies(exec: Exec, protocol: number): Promise<readonly NeighbourProxy[]> {
+  const { stdout } = await exec.run({ argv: ['ip', '-6', '-json', 'neighbour', 'show', 'proxy'] });
+  return rowsOf(stdout).flatMap(({ dst, dev, protocol: number }) =>
+    dst !== undefined && String(number) === String(protocol) ? [{ ip: text(dst), link: text(dev) }] : [],
+  );
 }
 
 /** Those of a VXLAN link that name an address. */

@@ -1,27 +1,36 @@
 /**
- * Answers for the addresses of load balancers that the control plane gave to this node. A local route is enough: the kernel
- * answers ARP for whatever it takes as its own, while no link has the address, so that nobody takes it for the node's. What
- * becomes of the packets is the proxy's part; a port that no Service has is refused.
+ * Answers for the addresses of load balancers that the control plane gave to this node. A local route is enough for IPv4: the kernel
+ * answers ARP for whatever it takes as its own, while no link has the address, so that nobody takes it for the node's. IPv6 answers
+ * for addresses of the link and for proxied neighbours, so it is one of those besides. What becomes of the packets is the proxy's part; a
+ * port that no Service has is refused.
  */
+import { parseIP } from '../api/addresses.ts';
 import type { EventRecorder } from '../api/event-recorder.ts';
 import type { InformerFactory } from '../api/informer.ts';
 import type { Logger } from '../api/logger.ts';
 import { services } from '../api/resources.ts';
-import { announceAddress } from '../kernel/arp.ts';
+import { announceAddress } from '../kernel/announcement.ts';
 import { printChanges, type Change } from '../kernel/change.ts';
 import { createCommitLoop, everyInterval } from '../kernel/commit-loop.ts';
 import type { Exec } from '../kernel/exec.ts';
-import { ipv4 } from '../kernel/family.ts';
-import { IpBatchError, readLinks, readRoutes, runIpBatch } from '../kernel/ip.ts';
+import { families, familyOfText, type Family } from '../kernel/family.ts';
+import { readNeighbourProxies } from '../kernel/forwarding.ts';
+import { IpBatchError, readLinks, readRoutes, runIpBatch, type Link } from '../kernel/ip.ts';
+import { readSysctls, writeSysctls } from '../kernel/sysctl.ts';
 import { routeProtocol } from './names.ts';
 import { uplinkOf } from './node-link.ts';
-import { addressesOfNode, planServiceAddresses } from './plan-service-addresses.ts';
+import {
+  addressesOfNode,
+  planServiceAddresses,
+  proxySettings,
+  type ObservedServiceAddresses,
+} from './plan-service-addresses.ts';
 
 export interface ServiceAddressesOptions {
   readonly exec: Exec;
   readonly nodeName: string;
-  /** The link that has it is where neighbours ask. */
-  readonly nodeIP: string;
+  /** The link that has one of them is where neighbours ask; their families are those that are answered for. */
+  readonly nodeIPs: readonly string[];
   readonly informers: InformerFactory;
   readonly events: EventRecorder;
   readonly logger: Logger;
@@ -33,27 +42,51 @@ export interface ServiceAddressesOptions {
 
 const defaultAuditIntervalMs = 30_000;
 
+const familiesOf = ({ nodeIPs }: ServiceAddressesOptions): readonly Family[] =>
+  families.filter((family) => nodeIPs.some((ip) => familyOfText(ip) === family));
+
+async function observe(options: ServiceAddressesOptions): Promise<ObservedServiceAddresses> {
+  const { exec } = options;
+  const own = familiesOf(options);
+  const [proxies, ...routes] = await Promise.all([
+    own.some(({ version }) => version === 6) ? readNeighbourProxies(exec, routeProtocol) : [],
+    ...own.map((family) => readRoutes(exec, family, routeProtocol, 'local')),
+  ]);
+  return { routes: routes.flat(), proxies };
+}
+
+async function allowProxies(exec: Exec, link: string): Promise<void> {
+  const wanted = proxySettings(link);
+  const now = await readSysctls(exec, [...wanted.keys()]);
+  await writeSysctls(exec, new Map([...wanted].filter(([name, value]) => now.get(name) !== value)));
+}
+
+/** Three seconds long, and nothing waits for it. */
+function announce({ exec, logger }: ServiceAddressesOptions, addresses: readonly string[], { name, mac }: Link): void {
+  for (const address of addresses) {
+    const bits = parseIP(address)?.value ?? 0n;
+    announceAddress(exec, { address, bits, link: name, mac }).catch((error: unknown) =>
+      logger.warn('neighbours could not be told where an address is now', { address, error }),
+    );
+  }
+}
+
 /** Brings the kernel to what the Services say; what comes back was different. */
-async function sync(
-  { exec, nodeName, nodeIP, logger }: ServiceAddressesOptions,
-  all: Parameters<typeof addressesOfNode>[0],
-) {
-  const desired = addressesOfNode(all, nodeName);
-  const observed = await readRoutes(exec, ipv4, routeProtocol, 'local');
-  if (desired.size === 0 && observed.length === 0) return [];
-  const uplink = uplinkOf(await readLinks(exec), [nodeIP])?.name;
-  if (uplink === undefined) throw new Error(`no link has the node's address ${nodeIP}: neighbours cannot be answered`);
-  const plan = planServiceAddresses(desired, observed, uplink);
+async function sync(options: ServiceAddressesOptions, all: Parameters<typeof addressesOfNode>[0]) {
+  const { exec, nodeName, nodeIPs } = options;
+  const desired = addressesOfNode(all, nodeName, familiesOf(options));
+  const observed = await observe(options);
+  if (desired.size === 0 && observed.routes.length + observed.proxies.length === 0) return [];
+  const uplink = uplinkOf(await readLinks(exec), nodeIPs);
+  if (uplink === undefined)
+    throw new Error(`no link has an address of the node (${nodeIPs.join(', ')}): neighbours cannot be answered`);
+  const plan = planServiceAddresses(desired, observed, uplink.name);
+  if ([...desired.keys()].some((address) => familyOfText(address).version === 6)) await allowProxies(exec, uplink.name);
   const failures = await runIpBatch(
     exec,
     plan.steps.map(({ line }) => line),
   );
-  for (const address of plan.added) {
-    // Three seconds long, and nothing waits for it.
-    announceAddress(exec, address, uplink).catch((error: unknown) =>
-      logger.warn('neighbours could not be told where an address is now', { address, error }),
-    );
-  }
+  announce(options, plan.added, uplink);
   if (failures.length > 0) throw new IpBatchError('addresses of load balancers', failures);
   return plan.steps;
 }
@@ -87,7 +120,7 @@ export function startServiceAddresses(options: ServiceAddressesOptions): void {
     }
   };
   const partOf = (all: Parameters<typeof addressesOfNode>[0]): string =>
-    JSON.stringify([...addressesOfNode(all, nodeName)]);
+    JSON.stringify([...addressesOfNode(all, nodeName, familiesOf(options))]);
   void known.synced.then(() => {
     if (signal.aborted) return;
     const stop = known.onChange(({ type, object, previous }) => {
