@@ -15,7 +15,7 @@ import { runProcess } from '../kernel/run-process.ts';
 import { startPodRoutes } from '../network/index.ts';
 import { startScheduler } from '../scheduler/index.ts';
 import { openEmbeddedStore } from '../store/embedded/index.ts';
-import { parseCIDRs } from './cidr-list.ts';
+import { parseCIDRs, parseLoadBalancerRanges } from './cidr-list.ts';
 import type { ControlPlaneArguments } from './commands/control-plane.ts';
 import { shutdownSignal } from './shutdown.ts';
 
@@ -81,7 +81,7 @@ function startClients(argv: ControlPlaneArguments, { file, logger, signal }: Par
   startControllers({
     ...controllers,
     podRanges: podRanges(argv),
-    loadBalancerCIDRs: parseCIDRs('load-balancer-cidr', argv['load-balancer-cidr']),
+    loadBalancerRanges: parseLoadBalancerRanges('load-balancer-cidr', argv['load-balancer-cidr']),
     nodeMonitorGracePeriodMs: argv['node-monitor-grace-period'] * 1000,
     rootCA: file('ca.crt'),
   });

@@ -23,6 +23,7 @@ import { startIPAddressesController } from './service-addresses/ip-addresses-con
 import { startServiceCIDRsController } from './service-addresses/service-cidrs-controller.ts';
 import { startServiceAccountController } from './service-accounts.ts';
 
+export type { LoadBalancerRange } from './load-balancer/segment.ts';
 export type { PodRange } from './node/node-ranges.ts';
 
 export interface ControllersOptions extends LoadBalancerOptions, NodeIpamOptions {
@@ -62,7 +63,7 @@ export function startControllers(options: ControllersOptions): void {
   startEndpointsController(as('endpoint-controller'));
   startServiceCIDRsController(as('service-cidr-controller'));
   startIPAddressesController(as('ipallocator-repair-controller'));
-  if (options.loadBalancerCIDRs.length > 0) startLoadBalancerController(as('service-controller'), options);
+  if (options.loadBalancerRanges.length > 0) startLoadBalancerController(as('service-controller'), options);
   startNamespaceController(as('namespace-controller'));
   startGarbageCollector(as('generic-garbage-collector'));
   startClusterRoleAggregation(as('clusterrole-aggregation-controller'));

@@ -88,8 +88,13 @@ for (const [nodeCIDR, range] of [
   ['10.44.0.0/28', '10.44.0.14/31'],
 ] as const)
   test(`balancers of ${nodeCIDR} have ${range}`, () => {
-    assert.equal(loadBalancerCIDR({ nodeCIDR }), range);
+    assert.equal(loadBalancerCIDR({ nodeCIDR }, 1), range);
   });
+
+test('with segments each has its own', () => {
+  const ranges = [1, 2].map((segment) => loadBalancerCIDR({ nodeCIDR: '10.44.0.0/24', segments: 2 }, segment));
+  assert.deepEqual(ranges, ['10.44.0.112/28', '10.44.0.240/28']);
+});
 
 test('no machine has an address of the balancers', () => {
   const nodes = Array.from({ length: 46 }, (_, index) => `node${index + 1}`);

@@ -88,7 +88,7 @@ export const graceSecondsRange = { min: 4, max: 3600 } as const;
 
 /** Nodes of one lab at most. */
 export const maxNodes = 200;
-/** The addresses of load balancers, an eighth of the switches' range, are the last one's: more would leave it no room. */
+/** A switch has a half or a quarter of the range, and gives an eighth of that to load balancers. */
 export const maxSegments = 4;
 const outsidePlace = 3;
 const routerPlace = 4;
@@ -182,7 +182,7 @@ export function machinesOf(config: LabConfig): Machine[] {
   const on = (segment: number, n: number): Pick<Machine, 'address' | 'segment'> => {
     try {
       const address = nthAddress(parseCIDR(segmentCIDR(config, segment)), n);
-      if (!contains(parseCIDR(loadBalancerCIDR(config)), address)) return { address, segment };
+      if (!contains(parseCIDR(loadBalancerCIDR(config, segment)), address)) return { address, segment };
     } catch {
       // Told below.
     }
@@ -205,7 +205,10 @@ function segmentOf({ nodeSettings, segments = 1 }: LabConfig, node: string): num
 }
 
 /** The range of a switch: all of `nodeCIDR` where there is one, otherwise a half or a quarter of it. */
-export function segmentCIDR({ nodeCIDR, segments = 1 }: LabConfig, segment: number): string {
+export function segmentCIDR(
+  { nodeCIDR, segments = 1 }: Pick<LabConfig, 'nodeCIDR' | 'segments'>,
+  segment: number,
+): string {
   const bits = Math.ceil(Math.log2(segments));
   const all = parseCIDR(nodeCIDR);
   return bits === 0 ? nodeCIDR : formatCIDR(nthSubnet(all, all.prefixLength + bits, segment - 1));
@@ -245,11 +248,11 @@ export function withPrefix(config: LabConfig, address: string): string {
   return `${address}/${parseCIDR(segmentCIDR(config, 1)).prefixLength}`;
 }
 
-/** The last eighth of the switch's range: addresses for Services of type LoadBalancer. No machine has one of them. */
-export function loadBalancerCIDR({ nodeCIDR }: Pick<LabConfig, 'nodeCIDR'>): string {
-  const { prefixLength } = parseCIDR(nodeCIDR);
-  const bits = Math.min(3, 32 - prefixLength);
-  return formatCIDR(nthSubnet(parseCIDR(nodeCIDR), prefixLength + bits, 2 ** bits - 1));
+/** The last eighth of a switch's range: addresses for Services of type LoadBalancer. No machine has one of them. */
+export function loadBalancerCIDR(config: Pick<LabConfig, 'nodeCIDR' | 'segments'>, segment: number): string {
+  const range = parseCIDR(segmentCIDR(config, segment));
+  const bits = Math.min(3, 32 - range.prefixLength);
+  return formatCIDR(nthSubnet(range, range.prefixLength + bits, 2 ** bits - 1));
 }
 
 /** The lowest `nodeN` that is not taken. */

@@ -4,10 +4,12 @@ import {
   apiPort,
   controlPlaneName,
   hostAddress,
+  loadBalancerCIDR,
   machineNamed,
   outsideGateway,
   routerAddress,
   segmentCIDR,
+  segmentsOf,
   type LabConfig,
   type Machine,
 } from './config.ts';
@@ -66,6 +68,30 @@ export function podCIDRs(config: LabConfig): string[] {
 
 export function serviceCIDRs(config: LabConfig): string[] {
   return inOrder(config, config.serviceCIDR, config.ipv6?.serviceCIDR);
+}
+
+/** The addresses of load balancers that a segment has: of IPv6 those in the same places. */
+function loadBalancerCIDRs(config: LabConfig, segment: number): string[] {
+  const range = loadBalancerCIDR(config, segment);
+  const { prefixLength } = parseCIDR(range);
+  const base = twin(config, segment, nthAddress(parseCIDR(range), 0));
+  return inOrder(config, range, base === undefined ? undefined : `${base}/${prefixLength + 96}`);
+}
+
+/** What the cluster is told: those of each segment, and behind an @ where the machines that can answer for them have their addresses. */
+export function loadBalancerRanges(config: LabConfig): string {
+  const segments = segmentsOf(config);
+  const [alone, ...others] = segments.map((segment) => loadBalancerCIDRs(config, segment).join());
+  if (others.length === 0) return alone ?? '';
+  return segments
+    .map((segment) => `${loadBalancerCIDRs(config, segment).join()}@${segmentCIDRs(config, segment).join()}`)
+    .join(';');
+}
+
+function segmentCIDRs(config: LabConfig, segment: number): string[] {
+  const { ipv6 } = config;
+  const part = ipv6 && formatCIDR(nthSubnet(parseCIDR(ipv6.nodeCIDR), partLength, segment - 1));
+  return inOrder(config, segmentCIDR(config, segment), part);
 }
 
 /** Where the Service of the cluster's DNS is: the 10th address, as other clusters have it; one a family. */

@@ -4,7 +4,6 @@
  */
 import {
   hostAddress,
-  loadBalancerCIDR,
   machinesOf,
   outsideAddress,
   outsideGateway,
@@ -48,19 +47,14 @@ export function switchScript(config: LabConfig): string {
       `link set ${hostLink} alias ${unfinished}`,
       `address add ${withPrefix(config, hostAddress(config))} dev ${hostLink}`,
       `link set ${hostLink} up`,
-      ...acrossRoutes(config, hostLink),
+      ...acrossRoutes(config),
       ...ipv6HostLines(config, hostLink),
     ]),
     withInput(`ip -netns ${switchNetns} -batch -`, [
       'link set lo up',
       ...segmentsOf(config).flatMap((segment) => bridge(config, segment)),
       `link set host alias ${alias} master switch up`,
-      ...(segmentsOf(config).length === 1
-        ? []
-        : [
-            `route add ${loadBalancerCIDR(config)} dev ${segmentBridge(1)}`,
-            `route add ${outsideRange} via ${outsideGateway(config)}`,
-          ]),
+      ...(segmentsOf(config).length === 1 ? [] : [`route add ${outsideRange} via ${outsideGateway(config)}`]),
       ...ipv6SwitchLines(config),
     ]),
     // Whom it refuses hears of it each time: a limit of one word a second would make callers wait.
@@ -86,13 +80,9 @@ function bridge(config: LabConfig, segment: number): string[] {
   ];
 }
 
-/** From the first segment to the others. Addresses of load balancers lie in the last one's range, but are answered for on the first. */
-function acrossRoutes(config: LabConfig, link: string): string[] {
-  if (segmentsOf(config).length === 1) return [];
-  return [
-    `route add ${config.nodeCIDR} via ${routerAddress(config, 1)}`,
-    `route add ${loadBalancerCIDR(config)} dev ${link}`,
-  ];
+/** From the first segment to the others. */
+function acrossRoutes(config: LabConfig): string[] {
+  return segmentsOf(config).length === 1 ? [] : [`route add ${config.nodeCIDR} via ${routerAddress(config, 1)}`];
 }
 
 /** Takes what is left of a machine's port away: its namespace goes only some time after its last process. */
@@ -172,13 +162,13 @@ function network(config: LabConfig, machine: Machine): string {
 
 /** The outside answers for its own range, and knows nobody beyond the switch: what is not masqueraded gets no answer. */
 function routes(config: LabConfig, { role, segment }: Machine): string[] {
-  if (role === 'outside') return [`address add ${outsideAddress}/32 dev lo`, ...acrossRoutes(config, 'eth0')];
+  if (role === 'outside') return [`address add ${outsideAddress}/32 dev lo`, ...acrossRoutes(config)];
   const router = routerAddress(config, segment);
-  if (segment > 1) return [`route add default via ${router}`, `route add ${loadBalancerCIDR(config)} via ${router}`];
+  if (segment > 1) return [`route add default via ${router}`];
   return [
     `route add default via ${router}`,
     `route add ${outsideRange} via ${outsideGateway(config)}`,
-    ...acrossRoutes(config, 'eth0'),
+    ...acrossRoutes(config),
   ];
 }
 

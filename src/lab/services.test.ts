@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { defaultConfig, machineNamed, type LabConfig } from './config.ts';
+import { ipv6RangesFor } from './ipv6-ranges.ts';
 import { podwireServices } from './services.ts';
 
 const flags = (machine: string, settings: Partial<LabConfig>): readonly string[] => {
@@ -20,12 +21,19 @@ for (const [seconds, grace, lease] of [
     assert.ok(flags('node1', settings).includes(`--node-lease-duration-seconds=${lease}`));
   });
 
-test('who cannot answer for addresses of load balancers says so', () => {
-  const label = '--node-labels=node.kubernetes.io/exclude-from-external-load-balancers=';
-  const settings: Partial<LabConfig> = { nodes: ['node1', 'node2'], segments: 2 };
-  assert.ok(flags('node2', settings).includes(label));
-  assert.ok(!flags('node1', settings).includes(label));
-});
+for (const [settings, ranges] of [
+  [{}, '10.44.0.224/27'],
+  [{ ipFamily: 'ipv6' }, 'fd44:a2c::e0/123'],
+  [{ segments: 2 }, '10.44.0.112/28@10.44.0.0/25;10.44.0.240/28@10.44.0.128/25'],
+  [
+    { ipFamily: 'dual', segments: 2 },
+    '10.44.0.112/28,fd44:a2c::70/124@10.44.0.0/25,fd44:a2c::/64;10.44.0.240/28,fd44:a2c:0:1::70/124@10.44.0.128/25,fd44:a2c:0:1::/64',
+  ],
+] as const)
+  test(`addresses of load balancers with ${JSON.stringify(settings)}: ${ranges}`, () => {
+    const ipv6 = 'ipFamily' in settings ? { ipv6: ipv6RangesFor(defaultConfig.nodeCIDR) } : {};
+    assert.ok(flags('control-plane', { ...settings, ...ipv6 }).includes(`--load-balancer-cidr=${ranges}`));
+  });
 
 test("somebody else's CNI configuration, a folder a node when its path says so", () => {
   assert.ok(flags('node1', { cni: '/etc/lab/{node}' }).includes('--cni-conf-dir=/etc/lab/node1'));

@@ -4,12 +4,11 @@ import {
   clusterDomain,
   defaultNodeMonitorGraceSeconds,
   kubeletPort,
-  loadBalancerCIDR,
   type LabConfig,
   type Machine,
   type NodeSettings,
 } from './config.ts';
-import { clusterAddresses, dnsAddresses, podCIDRs, serviceCIDRs } from './families.ts';
+import { clusterAddresses, dnsAddresses, loadBalancerRanges, podCIDRs, serviceCIDRs } from './families.ts';
 import { imageDoorSocket } from './image-door.ts';
 import { inside } from './places.ts';
 import { proxyModeFlag } from './proxy-mode.ts';
@@ -80,7 +79,7 @@ function controlPlaneArgv(program: Program, machine: Machine, config: LabConfig)
     `--cluster-cidr=${podCIDRs(config).join()}`,
     `--service-cluster-ip-range=${serviceCIDRs(config).join()}`,
     `--node-monitor-grace-period=${config.nodeMonitorGraceSeconds ?? defaultNodeMonitorGraceSeconds}s`,
-    `--load-balancer-cidr=${loadBalancerCIDR(config)}`,
+    `--load-balancer-cidr=${loadBalancerRanges(config)}`,
     '--pod-routes',
   ];
 }
@@ -116,7 +115,7 @@ function agentArgv(program: Program, machine: Machine, config: LabConfig): strin
     ...(config.cni === undefined ? [] : [`--cni-conf-dir=${config.cni.replaceAll('{node}', machine.name)}`]),
     proxyModeFlag(config),
     `--node-lease-duration-seconds=${leaseSeconds(config)}`,
-    ...settingsArgv(machine, config.nodeSettings?.[machine.name]),
+    ...settingsArgv(config.nodeSettings?.[machine.name]),
   ];
 }
 
@@ -125,11 +124,7 @@ function leaseSeconds({ nodeMonitorGraceSeconds: grace = defaultNodeMonitorGrace
   return Math.min(grace, defaultNodeMonitorGraceSeconds);
 }
 
-/** Addresses of load balancers are asked for on the first segment alone: who stands on another one cannot answer. */
-const notForLoadBalancers = { 'node.kubernetes.io/exclude-from-external-load-balancers': '' };
-
-function settingsArgv({ segment }: Machine, { labels: own = {}, taints = [] }: NodeSettings = {}): string[] {
-  const labels = { ...own, ...(segment === 1 ? {} : notForLoadBalancers) };
+function settingsArgv({ labels = {}, taints = [] }: NodeSettings = {}): string[] {
   const pairs = Object.entries(labels).map(([key, value]) => `${key}=${value}`);
   const marks = taints.map(({ key, value = '', effect }) => `${key}=${value}:${effect}`);
   return [

@@ -52,7 +52,8 @@ export const controlPlaneCommand: CommandModule<object, ControlPlaneArguments> =
       'load-balancer-cidr': {
         type: 'string',
         default: '',
-        describe: 'addresses for Services of type LoadBalancer, on the network of the nodes; without it they wait',
+        describe:
+          'addresses for Services of type LoadBalancer, on the network of the nodes; without it they wait. One range a family (A,B); of several networks A,B@NODES;C,D@NODES, where NODES are the ranges that the nodes on it have their addresses in',
       },
       'pod-routes': {
         type: 'boolean',

@@ -12,16 +12,16 @@ import { namespacedKey, startController, withKind, type ControllerContext } from
 import { serviceNameLabel } from '../endpoints/slice-owner.ts';
 import { OwnWrites } from '../own-writes.ts';
 import { semanticEqual } from '../semantic-equal.ts';
-import { AddressPool } from './address-pool.ts';
-import { addressesOf, chooseAddresses } from './choose-addresses.ts';
-import { canAnswer, chooseNode } from './choose-node.ts';
+import { addressesOf } from './choose-addresses.ts';
+import { canAnswer } from './choose-node.ts';
+import { choosePlace, nodeAddresses, Segment, type LoadBalancerRange } from './segment.ts';
 
 /** The `loadBalancerClass` that means this controller, as no class does. */
 const ownClass = 'podwire.dev/lab';
 
 export interface LoadBalancerOptions {
-  /** One range of addresses a family at most. */
-  readonly loadBalancerCIDRs: readonly string[];
+  /** One for each network that nodes stand on. */
+  readonly loadBalancerRanges: readonly LoadBalancerRange[];
 }
 
 function isOurs({ spec }: Service): boolean {
@@ -31,6 +31,9 @@ function isOurs({ spec }: Service): boolean {
 
 const answeredBy = ({ metadata }: Service): string | undefined => metadata.annotations?.[answeredByAnnotation];
 
+/** What the choice of a node looks at. */
+const standOf = (node: Node): string => [canAnswer(node), ...nodeAddresses(node)].join();
+
 const sliceIndexes = {
   serviceName: ({ metadata: { namespace, labels } }: EndpointSlice): string[] => [
     `${namespace}/${labels?.[serviceNameLabel]}`,
@@ -39,7 +42,7 @@ const sliceIndexes = {
 
 class LoadBalancers {
   readonly #context: ControllerContext;
-  readonly pools: readonly AddressPool[];
+  readonly segments: readonly Segment[];
   readonly services: Informer<Service>;
   readonly slices: Informer<EndpointSlice>;
   readonly nodes: Informer<Node>;
@@ -47,10 +50,10 @@ class LoadBalancers {
   /** Services that lack an address, and the last word told about each. */
   readonly #lacking = new Map<string, string>();
 
-  constructor(context: ControllerContext, { loadBalancerCIDRs }: LoadBalancerOptions) {
+  constructor(context: ControllerContext, { loadBalancerRanges }: LoadBalancerOptions) {
     const { informers } = context;
     this.#context = context;
-    this.pools = loadBalancerCIDRs.map((cidr) => new AddressPool(cidr));
+    this.segments = loadBalancerRanges.map((range) => new Segment(range));
     this.services = informers.informer(services);
     this.slices = informers.informer(endpointSlices, { indexes: sliceIndexes });
     this.nodes = informers.informer(nodes);
@@ -67,17 +70,15 @@ class LoadBalancers {
   }
 
   async #ensure(key: string, service: Service): Promise<readonly string[]> {
-    const { addresses, problem } = chooseAddresses(service, this.pools);
-    this.#tellProblem(service, problem);
     const before = answeredBy(service);
     const candidates = { nodes: this.nodes.list(), slices: this.slices.byIndex('serviceName', key) };
-    const [first] = addresses;
-    const node = first === undefined ? undefined : chooseNode(service, first, before, candidates);
+    const { addresses, problem, node } = choosePlace(service, this.segments, before, candidates);
+    this.#tellProblem(service, problem);
     const ingress = addresses.map((ip) => ({ ip, ipMode: 'VIP' }));
     if (semanticEqual(service.status?.loadBalancer?.ingress, ingress) && before === node) return [];
     await this.#write(service, ingress, node);
     const text = node === undefined ? 'no node can answer for it' : `node ${node} answers for it`;
-    if (first !== undefined) this.#tell(service, 'Normal', 'EnsuredLoadBalancer', `${addresses.join(', ')}: ${text}`);
+    if (addresses.length > 0) this.#tell(service, 'Normal', 'EnsuredLoadBalancer', `${addresses.join(', ')}: ${text}`);
     return this.#giveBack(key, addresses);
   }
 
@@ -97,7 +98,7 @@ class LoadBalancers {
 
   /** Frees what the Service has no more. */
   #giveBack(key: string, kept: readonly string[]): readonly string[] {
-    const freed = this.pools.map((pool) => pool.release(key, kept));
+    const freed = this.segments.flatMap(({ pools }) => pools.map((pool) => pool.release(key, kept)));
     return freed.includes(true) ? [...this.#lacking.keys()] : [];
   }
 
@@ -119,7 +120,8 @@ class LoadBalancers {
 /** Starts the controller; it ends with the context's signal. Throws for what is no range. */
 export function startLoadBalancerController(context: ControllerContext, options: LoadBalancerOptions): void {
   const balancers = new LoadBalancers(context, options);
-  const { pools, services: known, slices, nodes: machines } = balancers;
+  const { segments, services: known, slices, nodes: machines } = balancers;
+  const pools = segments.flatMap((segment) => segment.pools);
   const queue = startController(context, {
     name: 'load-balancer',
     after: [known, slices, machines],
@@ -141,7 +143,7 @@ export function startLoadBalancerController(context: ControllerContext, options:
       queue.add(keyOf(service));
   });
   machines.onChange(({ type, object, previous }) => {
-    if (type === 'updated' && previous !== undefined && canAnswer(object) === canAnswer(previous)) return;
+    if (type === 'updated' && previous !== undefined && standOf(object) === standOf(previous)) return;
     for (const service of known.list()) if (isOurs(service)) queue.add(keyOf(service));
   });
 }

@@ -11,15 +11,17 @@ const namespace = 'shop';
 /** Six addresses that can be given: .1 to .6. */
 const range = '192.0.2.0/29';
 
-async function start(t: TestContext, ranges = [range], names = ['node1', 'node2', 'node3']): Promise<FakeWorld> {
+async function start(t: TestContext, cidrs = [range], names = ['node1', 'node2', 'node3']): Promise<FakeWorld> {
   const world = fakeWorld(t);
   for (const name of names) await addNode(world, name);
-  startLoadBalancerController(world.context, { loadBalancerCIDRs: ranges });
+  startLoadBalancerController(world.context, { loadBalancerRanges: [{ cidrs }] });
   return world;
 }
 
-async function addNode({ cluster }: FakeWorld, name: string): Promise<void> {
-  await cluster.create(nodes, { metadata: { name }, status: { conditions: [{ type: 'Ready', status: 'True' }] } });
+async function addNode({ cluster }: FakeWorld, name: string, address?: string): Promise<void> {
+  const addresses = address === undefined ? [] : [{ type: 'InternalIP', address }];
+  const status = { conditions: [{ type: 'Ready', status: 'True' }], addresses };
+  await cluster.create(nodes, { metadata: { name }, status });
 }
 
 async function setReady({ cluster }: FakeWorld, name: string, status: string): Promise<void> {
@@ -89,7 +91,7 @@ describe('a Service of type LoadBalancer', () => {
     await addService(world, 'b');
     await has(world, 'b', '192.0.2.2');
     const before = [address(world, 'a'), answering(world, 'a'), address(world, 'b'), answering(world, 'b')];
-    startLoadBalancerController(world.context, { loadBalancerCIDRs: [range] });
+    startLoadBalancerController(world.context, { loadBalancerRanges: [{ cidrs: [range] }] });
     await addService(world, 'c');
     await has(world, 'c', '192.0.2.3');
     assert.deepEqual([address(world, 'a'), answering(world, 'a'), address(world, 'b'), answering(world, 'b')], before);
@@ -195,5 +197,63 @@ describe('the node that answers', () => {
     }
     await addService(world, 'web');
     await isAnsweredBy(world, 'web', 'node2');
+  });
+});
+
+describe('where nodes stand on two segments', () => {
+  const loadBalancerRanges = [
+    { cidrs: ['192.0.2.0/29', '2001:db8:1::/120'], nodes: ['10.0.1.0/24'] },
+    { cidrs: ['198.51.100.0/29', '2001:db8:2::/120'], nodes: ['10.0.2.0/24'] },
+  ];
+  const segment = (ip: string): string => (ip.startsWith('192.0.2.') || ip.startsWith('2001:db8:1:') ? 'near' : 'far');
+
+  async function startSegments(t: TestContext): Promise<FakeWorld> {
+    const world = fakeWorld(t);
+    await addNode(world, 'near', '10.0.1.1');
+    await addNode(world, 'far', '10.0.2.1');
+    startLoadBalancerController(world.context, { loadBalancerRanges });
+    return world;
+  }
+
+  it('addresses are spread over both, and a node of the same segment answers', async (t) => {
+    const world = await startSegments(t);
+    const names = Array.from({ length: 10 }, (_, index) => `web${index}`);
+    for (const name of names) await addService(world, name, { ipFamilies: ['IPv4', 'IPv6'] });
+    const used = new Set<string>();
+    for (const name of names) {
+      await eventually(() => assert.notEqual(address(world, name), ''));
+      const where = address(world, name).split(',').map(segment);
+      assert.equal(where.length, 2);
+      assert.deepEqual(new Set(where), new Set([answering(world, name)]));
+      used.add(where[0] ?? '');
+    }
+    assert.deepEqual([...used].sort(), ['far', 'near']);
+  });
+
+  it('an address that is asked for is of its segment, and stays silent while nobody there is ready', async (t) => {
+    const world = await startSegments(t);
+    await addService(world, 'web', { loadBalancerIP: '198.51.100.4' });
+    await isAnsweredBy(world, 'web', 'far');
+    await setReady(world, 'far', 'Unknown');
+    await isAnsweredBy(world, 'web', undefined);
+    assert.equal(address(world, 'web'), '198.51.100.4');
+  });
+
+  it('policy Local: it is the segment that has ready endpoints', async (t) => {
+    const world = await startSegments(t);
+    for (const node of ['near', 'far']) {
+      await setEndpoints(world, `of-${node}`, { [node]: true });
+      await addService(world, `of-${node}`, { externalTrafficPolicy: 'Local' });
+      await isAnsweredBy(world, `of-${node}`, node);
+      assert.equal(segment(address(world, `of-${node}`)), node);
+    }
+  });
+
+  it('when the one has no address left, the other gives one', async (t) => {
+    const world = await startSegments(t);
+    const names = Array.from({ length: 12 }, (_, index) => `web${index}`);
+    for (const name of names) await addService(world, name);
+    await eventually(() => assert.equal(new Set(names.map((name) => address(world, name))).size, 12));
+    for (const name of names) assert.equal(answering(world, name), segment(address(world, name)));
   });
 });

@@ -6,7 +6,6 @@ link set pw-podwire alias podwire/lab/podwire/unfinished
 address add 10.44.0.1/25 dev pw-podwire
 link set pw-podwire up
 route add 10.44.0.0/24 via 10.44.0.4
-route add 10.44.0.224/27 dev pw-podwire
 address add fd44:a2c::1/64 dev pw-podwire nodad
 route add fd44:a2c::/62 via fd44:a2c::4
 END
@@ -21,7 +20,6 @@ address add 10.44.0.132/25 dev switch2
 address add fd44:a2c:0:1::4/64 dev switch2 nodad
 link set switch2 alias podwire/lab/podwire up
 link set host alias podwire/lab/podwire master switch up
-route add 10.44.0.224/27 dev switch
 route add 203.0.113.0/24 via 10.44.0.3
 route add 2001:db8::/64 via fd44:a2c::3
 END
@@ -110,7 +108,6 @@ wait $boot3
 #   route add default via 10.44.0.4
 #   route add 203.0.113.0/24 via 10.44.0.3
 #   route add 10.44.0.0/24 via 10.44.0.4
-#   route add 10.44.0.224/27 dev eth0
 #   address add fd44:a2c::2/64 dev eth0 nodad
 #   route add default via fd44:a2c::4
 #   route add 2001:db8::/64 via fd44:a2c::3
@@ -157,7 +154,6 @@ wait $boot3
 #   route add default via 10.44.0.4
 #   route add 203.0.113.0/24 via 10.44.0.3
 #   route add 10.44.0.0/24 via 10.44.0.4
-#   route add 10.44.0.224/27 dev eth0
 #   address add fd44:a2c::b/64 dev eth0 nodad
 #   route add default via fd44:a2c::4
 #   route add 2001:db8::/64 via fd44:a2c::3
@@ -202,7 +198,6 @@ wait $boot3
 #   address add 10.44.0.140/25 dev eth0
 #   link set eth0 alias podwire/lab/podwire/node2 up
 #   route add default via 10.44.0.132
-#   route add 10.44.0.224/27 via 10.44.0.132
 #   address add fd44:a2c:0:1::c/64 dev eth0 nodad
 #   route add default via fd44:a2c:0:1::4
 #   END
@@ -245,7 +240,6 @@ wait $boot3
 #   link set eth0 alias podwire/lab/podwire/outside up
 #   address add 203.0.113.1/32 dev lo
 #   route add 10.44.0.0/24 via 10.44.0.4
-#   route add 10.44.0.224/27 dev eth0
 #   address add fd44:a2c::3/64 dev eth0 nodad
 #   address add 2001:db8::1/128 dev lo nodad
 #   route add fd44:a2c::/62 via fd44:a2c::4

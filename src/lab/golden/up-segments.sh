@@ -6,7 +6,6 @@ link set pw-podwire alias podwire/lab/podwire/unfinished
 address add 10.44.0.1/25 dev pw-podwire
 link set pw-podwire up
 route add 10.44.0.0/24 via 10.44.0.4
-route add 10.44.0.224/27 dev pw-podwire
 END
 ip -netns podwire-switch -batch - <<'END'
 link set lo up
@@ -17,7 +16,6 @@ link add switch2 address 02:70:0a:2c:00:84 type bridge forward_delay 0 mcast_sno
 address add 10.44.0.132/25 dev switch2
 link set switch2 alias podwire/lab/podwire up
 link set host alias podwire/lab/podwire master switch up
-route add 10.44.0.224/27 dev switch
 route add 203.0.113.0/24 via 10.44.0.3
 END
 nsenter --net=/run/netns/podwire-switch sh -euc 'cd /proc/sys/net/ipv4; echo 1 > ip_forward; echo 0 > icmp_ratelimit'
@@ -65,7 +63,6 @@ wait $boot3
 #   route add default via 10.44.0.4
 #   route add 203.0.113.0/24 via 10.44.0.3
 #   route add 10.44.0.0/24 via 10.44.0.4
-#   route add 10.44.0.224/27 dev eth0
 #   END
 #   echo 1 > /proc/sys/net/ipv4/ip_forward
 #
@@ -106,7 +103,6 @@ wait $boot3
 #   route add default via 10.44.0.4
 #   route add 203.0.113.0/24 via 10.44.0.3
 #   route add 10.44.0.0/24 via 10.44.0.4
-#   route add 10.44.0.224/27 dev eth0
 #   END
 #   echo 1 > /proc/sys/net/ipv4/ip_forward
 #
@@ -145,7 +141,6 @@ wait $boot3
 #   address add 10.44.0.140/25 dev eth0
 #   link set eth0 alias podwire/lab/podwire/node2 up
 #   route add default via 10.44.0.132
-#   route add 10.44.0.224/27 via 10.44.0.132
 #   END
 #   echo 1 > /proc/sys/net/ipv4/ip_forward
 #
@@ -185,7 +180,6 @@ wait $boot3
 #   link set eth0 alias podwire/lab/podwire/outside up
 #   address add 203.0.113.1/32 dev lo
 #   route add 10.44.0.0/24 via 10.44.0.4
-#   route add 10.44.0.224/27 dev eth0
 #   END
 #
 #   mount --all --fstab /var/lib/podwire/labs/podwire/machines/outside/fstab
