@@ -1,5 +1,6 @@
 /**
- * A lab of two segments joined by a router that knows no pods: node2 is across. Everything passes all the same, and the host is as it was.
+ * A lab of two segments joined by a router that knows no pods, and of two families: node2 is across. Everything passes all the same, and the
+ * host is as it was.
  * Needs root and what scripts/setup installs.
  */
 import assert from 'node:assert/strict';
@@ -25,8 +26,10 @@ const webPod = (node: string): object => ({
   metadata: { name: `web-${node}`, labels: { app: 'web' } },
 });
 
-const podIP = async (pod: string): Promise<string> =>
-  (await lab.get<Pod>(['pod', pod])).status?.podIP ?? assert.fail(`${pod} has no address`);
+const podIPs = async (pod: string): Promise<string[]> =>
+  ((await lab.get<Pod>(['pod', pod])).status?.podIPs ?? []).map(({ ip }) => ip);
+const podIP = async (pod: string): Promise<string> => (await podIPs(pod))[0] ?? assert.fail(`${pod} has no address`);
+const host = (address: string): string => (address.includes(':') ? `[${address}]` : address);
 const nodeIP = (node: Node): string =>
   node.status?.addresses?.find(({ type }) => type === 'InternalIP')?.address ?? assert.fail('no InternalIP');
 const wget = async (client: string, url: string): Promise<string> =>
@@ -37,8 +40,11 @@ describe('a lab of two segments', { concurrency: 1 }, () => {
 
   before(async () => {
     beforeUp = await machineState(lab.name);
-    await lab.up(['--segments', '2']);
-    await lab.apply(...NODES.map(webPod), service('web', 'web', { type: 'NodePort' }));
+    await lab.up(['--segments', '2', '--ip-family', 'dual']);
+    await lab.apply(
+      ...NODES.map(webPod),
+      service('web', 'web', { type: 'NodePort', ipFamilyPolicy: 'RequireDualStack' }),
+    );
     await lab.apply(...NODES.map((node) => sleeper(`client-${node}`, { nodeName: node })));
     await lab.kubectl(['wait', '--for=condition=Ready', 'pod', '--all', '--timeout=60s']);
   });
@@ -67,26 +73,39 @@ describe('a lab of two segments', { concurrency: 1 }, () => {
   test('every pod reaches every pod under its own address, by ping and by HTTP', async () => {
     for (const from of NODES)
       for (const to of NODES) {
-        const address = await podIP(`web-${to}`);
-        await lab.inPod(`client-${from}`, ['ping', '-c', '1', '-w', '5', address]);
-        assert.equal(await wget(`client-${from}`, `http://${address}:8080/`), `web-${to}`);
+        const addresses = await podIPs(`web-${to}`);
+        assert.equal(addresses.length, 2);
+        for (const address of addresses) {
+          await lab.inPod(`client-${from}`, ['ping', '-c', '1', '-w', '5', address]);
+          assert.equal(await wget(`client-${from}`, `http://${host(address)}:8080/`), `web-${to}`);
+        }
         const log = (await lab.kubectl(['logs', `web-${to}`])).stdout;
-        const source = (await podIP(`client-${from}`)).replaceAll('.', '\\.');
-        assert.match(log, new RegExp(`${source}[\\]:]`), `web-${to} saw client-${from} as somebody else`);
+        for (const source of await podIPs(`client-${from}`))
+          assert.match(
+            log,
+            new RegExp(`${RegExp.escape(source)}[\\]:]`),
+            `web-${to} saw client-${from} as somebody else`,
+          );
       }
   });
 
   test('a Service answers from all segments to all segments', async () => {
     const { spec } = await lab.get<Service>(['service', 'web']);
     const url = `http://${spec?.clusterIP}/`;
-    const loop = `i=0; while [ $i -lt 60 ]; do timeout 5 wget -q -O - ${url} || echo FAILED; i=$((i+1)); done`;
-    for (const from of NODES) {
-      const answers = (await lab.inPod(`client-${from}`, ['sh', '-c', loop])).stdout.trim().split('\n');
-      assert.deepEqual(
-        [...new Set(answers)].sort(),
-        NODES.map((node) => `web-${node}`),
-        `from ${from}`,
-      );
+    for (const [address, times] of [
+      [spec?.clusterIPs?.[0] ?? '', 60],
+      [spec?.clusterIPs?.[1] ?? '', 30],
+    ] as const) {
+      const ask = `timeout 5 wget -q -O - http://${host(address)}/ || echo FAILED`;
+      const loop = `i=0; while [ $i -lt ${times} ]; do ${ask}; i=$((i+1)); done`;
+      for (const from of NODES) {
+        const answers = (await lab.inPod(`client-${from}`, ['sh', '-c', loop])).stdout.trim().split('\n');
+        assert.deepEqual(
+          [...new Set(answers)].sort(),
+          NODES.map((node) => `web-${node}`),
+          `from ${from} to ${address}`,
+        );
+      }
     }
     const nodePort = spec?.ports?.[0]?.nodePort;
     for (const node of await lab.nodes()) {
@@ -99,6 +118,36 @@ describe('a lab of two segments', { concurrency: 1 }, () => {
         assert.match(ofNode.stdout, /^web-node/, 'node2 itself to the Service');
       }
     }
+  });
+
+  test('addresses of load balancers of both segments and families answer everybody', async () => {
+    const [first] = (await lab.get<Node>(['node', 'node1'])).status?.addresses ?? [];
+    for (const [name, place, answering] of [
+      ['near', '.113', ['node1', 'node3']],
+      ['far', '.241', ['node2']],
+    ] as const) {
+      const loadBalancerIP = first?.address.replace(/\.\d+$/, place);
+      const spec = { type: 'LoadBalancer', ipFamilyPolicy: 'RequireDualStack', loadBalancerIP };
+      await lab.apply(service(name, 'web', spec));
+      const { metadata, status } = await eventually('its addresses', async () => {
+        const found = await lab.get<Service>(['service', name]);
+        return found.status?.loadBalancer?.ingress?.length === 2 && found;
+      });
+      const answers = metadata.annotations?.['podwire.dev/answered-by'] ?? '';
+      assert.ok((answering as readonly string[]).includes(answers), `${answers} answers for ${name}`);
+      for (const { ip = '' } of status?.loadBalancer?.ingress ?? []) {
+        const argv = ['curl', '-sS', '--max-time', '3', `http://${host(ip)}/`];
+        const isWeb = async (machine: string | undefined): Promise<boolean> => {
+          const asked =
+            machine === undefined ? run(argv, { mayFail: true }) : lab.onNode(machine, argv, { mayFail: true });
+          return (await asked).stdout.startsWith('web-');
+        };
+        for (const machine of [undefined, 'outside', 'control-plane', ...NODES])
+          await eventually(`${machine ?? 'the host'} to ${name} at ${ip}`, () => isWeb(machine));
+        assert.match(await wget('client-node2', `http://${host(ip)}/`), /^web-/);
+      }
+    }
+    await lab.kubectl(['delete', 'service', 'near', 'far']);
   });
 
   test('a datagram larger than the MTU arrives whole', async () => {
@@ -130,7 +179,7 @@ describe('a lab of two segments', { concurrency: 1 }, () => {
   test('doctor finds every way open, and tells which are not and why', async () => {
     const fine = await lab.podwire(['doctor']);
     assert.match(fine.stdout, /^# .*FROM, TO/m);
-    assert.match(fine.stdout, /^\d+ +service default\/web +\S+:80$/m);
+    assert.match(fine.stdout, /^\d+ +service default\/web +\S+:80, \S+:80$/m);
     const sum = /^(\d+) of (\d+) ways are open\.$/m.exec(fine.stdout);
     assert.ok(sum !== null && sum[1] === sum[2] && Number(sum[1]) >= 80, fine.stdout);
 

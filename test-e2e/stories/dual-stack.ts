@@ -1,12 +1,11 @@
-/** Two families: pods to pods, Services, NodePorts, names and the outside, each by IPv4 and by IPv6. */
+/** Pods to pods, Services, NodePorts, load balancers, names and the outside, by IPv4 and by IPv6; or in a lab of IPv6 alone. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { Node, Pod, Service } from '../../src/api/types.gen.ts';
-import { eventually, type Lab } from '../lab.ts';
+import { eventually, run, type Lab } from '../lab.ts';
 import { service, sleeper, webDeployment } from '../workloads.ts';
 
-const families = [4, 6] as const;
-type Family = (typeof families)[number];
+type Family = 4 | 6;
 const outside = { 4: '203.0.113.1', 6: '2001:db8::1' } as const;
 
 const isOf = (family: Family, address: string): boolean => address.includes(':') === (family === 6);
@@ -34,8 +33,8 @@ function nodeIP(family: Family, { metadata, status }: Node): string {
   );
 }
 
-export function dualStackStories(lab: Lab): void {
-  describe('two families', () => {
+export function dualStackStories(lab: Lab, families: readonly Family[] = [4, 6]): void {
+  describe(`families: ${families.join(', ')}`, () => {
     let client: Pod;
     let web: Pod[];
     let nodes: Node[];
@@ -46,7 +45,10 @@ export function dualStackStories(lab: Lab): void {
       (await lab.inPod('client', ['wget', '-q', '-O', '-', `http://${address}/`])).stdout;
 
     before(async () => {
-      const spec = { type: 'NodePort', ipFamilyPolicy: 'RequireDualStack' };
+      const spec = {
+        type: 'LoadBalancer',
+        ipFamilyPolicy: families.length > 1 ? 'RequireDualStack' : 'SingleStack',
+      };
       await lab.apply(sleeper('client'), webDeployment('web', 4), service('web', 'web', spec));
       await lab.kubectl(['wait', '--for=condition=Ready', 'pod/client', '--timeout=60s']);
       await lab.kubectl(['rollout', 'status', 'deployment/web', '--timeout=60s']);
@@ -85,6 +87,21 @@ export function dualStackStories(lab: Lab): void {
           const port = `${host(nodeIP(family, node))}:${front.spec?.ports?.[0]?.nodePort}`;
           assert.ok(names.has(await curl('outside', port)));
         }
+      });
+
+      test(`IPv${family}: the address of a load balancer answers the host, the outside, nodes and pods`, async () => {
+        const names = new Set(web.map(({ metadata }) => metadata.name));
+        const address = await eventually('an address', async () => {
+          const { status } = await lab.get<Service>(['service', 'web']);
+          return status?.loadBalancer?.ingress?.find(({ ip = '' }) => isOf(family, ip))?.ip;
+        });
+        const argv = ['curl', '-sS', '--max-time', '3', `http://${host(address)}/`];
+        await eventually('the host', async () => names.has((await run(argv, { mayFail: true })).stdout));
+        for (const machine of ['outside', 'control-plane', ...nodes.map(({ metadata }) => metadata.name ?? '')])
+          assert.ok(names.has((await lab.onNode(machine, argv)).stdout), machine);
+        assert.ok(names.has(await page(host(address))));
+        // 7: refused; 28 would be a time-out.
+        assert.equal((await run([...argv.slice(0, -1), `http://${host(address)}:81/`], { mayFail: true })).code, 7);
       });
 
       test(`IPv${family}: beyond the cluster a pod is seen as its node`, async () => {
