@@ -168,9 +168,21 @@ export async function runIpBatch(
   lines: readonly string[],
   netns?: string,
 ): Promise<readonly BatchFailure[]> {
-  if (lines.length === 0) return [];
   const inside = netns === undefined ? [] : ['-netns', netns];
-  const argv = ['ip', ...inside, '-force', '-batch', '-'] as const;
+  return runBatch(exec, ['ip', ...inside, '-force', '-batch', '-'], lines);
+}
+
+/** The same for queueing disciplines and filters: lines of tc(8). */
+export function runTcBatch(exec: Exec, lines: readonly string[]): Promise<readonly BatchFailure[]> {
+  return runBatch(exec, ['tc', '-force', '-batch', '-'], lines);
+}
+
+async function runBatch(
+  exec: Exec,
+  argv: readonly [string, ...string[]],
+  lines: readonly string[],
+): Promise<readonly BatchFailure[]> {
+  if (lines.length === 0) return [];
   const result = await exec.run({ argv, stdin: `${lines.join('\n')}\n`, okExitCodes: [0, 1, 2] });
   const failures = failuresOf(result.stderr, lines);
   if (result.exitCode !== 0 && failures.length === 0) {
@@ -187,7 +199,7 @@ export async function runIpBatch(
 
 /** What was to be made is there already. */
 export function isExists(failure: Pick<BatchFailure, 'message'>): boolean {
-  return /File exists/.test(failure.message);
+  return /File exists|Exclusivity flag on/.test(failure.message);
 }
 
 /** What was to be changed or deleted is not there. */
@@ -202,8 +214,8 @@ export class IpBatchError extends Error {
   override readonly name = 'IpBatchError';
   readonly failures: readonly BatchFailure[];
 
-  constructor(what: string, failures: readonly BatchFailure[]) {
-    super(`${what}: ${failures.map(({ line, message }) => `ip ${line}: ${message}`).join('; ')}`);
+  constructor(what: string, failures: readonly BatchFailure[], program: 'ip' | 'tc' = 'ip') {
+    super(`${what}: ${failures.map(({ line, message }) => `${program} ${line}: ${message}`).join('; ')}`);
     this.failures = failures;
   }
 }

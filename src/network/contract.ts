@@ -30,9 +30,18 @@ export interface HostPort {
   readonly protocol: string;
 }
 
+/** Bits a second at most; no limit when left out. */
+export interface PodBandwidth {
+  /** To the pod. */
+  readonly ingress?: number;
+  /** From the pod. */
+  readonly egress?: number;
+}
+
 /** What a pod asks of the network besides an address. */
 export interface PodNeeds {
   readonly hostPorts?: readonly HostPort[];
+  readonly bandwidth?: PodBandwidth;
 }
 
 export interface NodeNetwork {

@@ -133,7 +133,7 @@ class BridgeNetwork implements NodeNetwork {
     const names = podNames(pod);
     this.#needs.set(names.netns, needs);
     try {
-      const { netns, ips } = await this.#links.setUp(pod, ground);
+      const { netns, ips } = await this.#links.setUp(pod, ground, needs.bandwidth);
       return { netns: netnsPath(netns), ips };
     } catch (error) {
       await this.#hostPorts.leave(names.netns);
@@ -214,9 +214,7 @@ class BridgeNetwork implements NodeNetwork {
       if (changes !== '') this.#tell('PodNetworkRepaired', `changed by somebody else and put right: ${changes}`);
       const ports = await this.#hostPorts.audit();
       if (ports !== '') this.#tell('PodNetworkRepaired', `changed by somebody else and put right: ${ports}`);
-      for (const { pod, link } of await this.#links.mend(ground)) {
-        this.#tell('PodNetworkRepaired', `link ${link} of ${pod} was gone and is there again`);
-      }
+      for (const text of await this.#links.mend(ground)) this.#tell('PodNetworkRepaired', text);
       await this.#links.adopt();
       await this.#links.settle();
       if (this.#pods.hasSynced) await this.#clearAbandoned();

@@ -1,7 +1,7 @@
 /** Names, aliases and hardware addresses: how kernel objects of the pod network say whom they are for. */
 import { createHash } from 'node:crypto';
 import { parseIP } from '../api/addresses.ts';
-import type { PodIdentity } from './contract.ts';
+import type { PodBandwidth, PodIdentity } from './contract.ts';
 
 export const bridgeName = 'pw0';
 /** The VXLAN link to nodes that a plain route does not reach. */
@@ -12,6 +12,8 @@ export const overlayId = 78;
 export const routeProtocol = 78;
 /** The link group of ours that links are in for the moment in which they go. */
 export const doomedGroup = 787_878;
+/** The handle of our queueing disciplines, which have no room for a name: they are told by it and by the link they stand on. */
+export const trafficHandle = '78:';
 /** The name of a pod's link inside its namespace. */
 export const podInterface = 'eth0';
 
@@ -22,6 +24,7 @@ export interface PodMark {
   readonly uid: string;
   readonly attempt: number;
   readonly ips: readonly string[];
+  readonly bandwidth?: PodBandwidth;
 }
 
 export interface PodNames {
@@ -36,22 +39,34 @@ export function podNames({ uid, attempt }: Pick<PodIdentity, 'uid' | 'attempt'>)
   return { netns: `pw-${hash}`, link: `pw${hash}` };
 }
 
+/** `pwi1a2b3c4d`: the ifb link that packets of the pod behind this link pass, when there is a limit to them. */
+export function shaperOf(link: string): string {
+  return link.replace(/^pw/, 'pwi');
+}
+
 /** Longest alias the kernel takes is 255 bytes; what is for machines stands behind, so the name is what is cut. */
 const maxAlias = 255;
 const plain = (text: string): string => text.replaceAll(/[^\w./:=,-]/g, '_');
 
-/** `podwire:NAMESPACE/NAME:UID attempt=N ip=A[,B]`: all that is needed to adopt the link. */
-export function podAlias({ pod, uid, attempt, ips }: PodMark): string {
-  const tail = `:${plain(uid)} attempt=${attempt} ip=${ips.map(plain).join(',')}`;
+const directions = ['ingress', 'egress'] as const;
+
+/** `podwire:NAMESPACE/NAME:UID attempt=N ip=A[,B][ ingress=BITS][ egress=BITS]`: all that is needed to adopt the link. */
+export function podAlias({ pod, uid, attempt, ips, bandwidth = {} }: PodMark): string {
+  const limits = directions.flatMap((way) => (bandwidth[way] === undefined ? [] : [` ${way}=${bandwidth[way]}`]));
+  const tail = `:${plain(uid)} attempt=${attempt} ip=${ips.map(plain).join(',')}${limits.join('')}`;
   return `podwire:${plain(pod).slice(0, maxAlias - 'podwire:'.length - tail.length)}${tail}`;
 }
 
 /** Undefined for an alias that is not ours. */
 export function parsePodAlias(alias: string | undefined): PodMark | undefined {
-  const match = /^podwire:([^:]+):(\S+) attempt=(\d+) ip=(\S+)$/.exec(alias ?? '');
+  const pattern = /^podwire:([^:]+):(\S+) attempt=(\d+) ip=(\S+?)(?: ingress=(\d+))?(?: egress=(\d+))?$/;
+  const match = pattern.exec(alias ?? '');
   if (match === null) return undefined;
-  const [, pod = '', uid = '', attempt = '', ips = ''] = match;
-  return { pod, uid, attempt: Number(attempt), ips: ips.split(',') };
+  const [, pod = '', uid = '', attempt = '', ips = '', ingress, egress] = match;
+  const mark = { pod, uid, attempt: Number(attempt), ips: ips.split(',') };
+  if (!ingress && !egress) return mark;
+  const limits = { ...(ingress && { ingress: Number(ingress) }), ...(egress && { egress: Number(egress) }) };
+  return { ...mark, bandwidth: limits };
 }
 
 /** `podwire:node/NAME`. */

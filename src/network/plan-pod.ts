@@ -1,7 +1,9 @@
 /** Plans one pod's namespace, link, addresses and routes. Pure: what is there goes in, lines for `ip -batch` come out. */
 import type { Change } from '../kernel/change.ts';
 import type { Link } from '../kernel/ip.ts';
-import { doomedGroup, parsePodAlias, podInterface, type PodMark } from './names.ts';
+import type { PodBandwidth } from './contract.ts';
+import { doomedGroup, parsePodAlias, podInterface, shaperOf, type PodMark } from './names.ts';
+import { bandwidthLines } from './plan-bandwidth.ts';
 import { addressFlags } from './plan-node.ts';
 
 /** One of a pod's addresses; one a family. */
@@ -22,6 +24,7 @@ export interface DesiredPod {
   readonly mac: string;
   readonly mtu: number;
   readonly bridge: { readonly name: string; readonly mac: string };
+  readonly bandwidth?: PodBandwidth | undefined;
 }
 
 export interface ObservedPod {
@@ -29,12 +32,16 @@ export interface ObservedPod {
   /** The namespace is there, but somebody else made it just now: it has none of our settings. */
   readonly isForeign?: boolean;
   readonly link: boolean;
+  /** The ifb link of a pod whose own packets are limited. As `link` when left out. */
+  readonly shaper?: boolean;
 }
 
 export interface PodPlan {
   readonly changes: readonly Change[];
   /** In the node's namespace, first. */
   readonly nodeLines: readonly string[];
+  /** For `tc -batch` there, then; none for a pod without limits. That something exists is no failure here. */
+  readonly trafficLines: readonly string[];
   /** In the pod's namespace, then. The pod's own end comes up here, after all else stands. */
   readonly podLines: readonly string[];
 }
@@ -48,10 +55,12 @@ const namespaceSettings = ['accept_ra', 'accept_redirects', 'accept_dad']
   .map((name) => `net.ipv6.conf.default.${name}=0`)
   .join(' ');
 
-/** Every line may be carried out again: a set-up that was cut off is completed by the same plan. */
-export function planPodSetUp(desired: DesiredPod, observed: ObservedPod): PodPlan {
-  const { netns, link, alias, pod, addresses, mac, mtu, bridge } = desired;
-  const made = [
+/** What has to be there first. An alias is all that tells whom the ifb link is for: it comes before the one by which the pod is adopted. */
+function madeFirst({ netns, link, alias, mac, mtu, bandwidth }: DesiredPod, observed: ObservedPod) {
+  const isShaped = bandwidth?.egress !== undefined && !(observed.shaper ?? observed.link);
+  const shaper = { line: `link add ${shaperOf(link)} mtu ${mtu} type ifb`, object: `link ${shaperOf(link)}` };
+  const shaperUp = { line: `link set dev ${shaperOf(link)} alias "${alias}" up`, object: `alias of ${shaperOf(link)}` };
+  return [
     ...(observed.netns ? [] : [{ line: `netns add ${netns}`, object: `namespace ${netns}` }]),
     ...(observed.netns && observed.isForeign !== true
       ? []
@@ -64,7 +73,14 @@ export function planPodSetUp(desired: DesiredPod, observed: ObservedPod): PodPla
             object: `link ${link}`,
           },
         ]),
+    ...(isShaped ? [shaper, shaperUp] : []),
   ];
+}
+
+/** Every line may be carried out again: a set-up that was cut off is completed by the same plan. */
+export function planPodSetUp(desired: DesiredPod, observed: ObservedPod): PodPlan {
+  const { link, alias, pod, addresses, mac, bridge, bandwidth } = desired;
+  const made = madeFirst(desired, observed);
   return {
     changes: [
       ...made.map(({ object }) => ({ action: 'add', object, reason: `for ${pod}` })),
@@ -77,6 +93,7 @@ export function planPodSetUp(desired: DesiredPod, observed: ObservedPod): PodPla
       `link set dev ${link} type bridge_slave hairpin on`,
       ...addresses.map(({ ip }) => `neigh replace ${ip} lladdr ${mac} dev ${bridge.name} nud permanent`),
     ],
+    trafficLines: bandwidth === undefined ? [] : bandwidthLines({ ...desired, bandwidth }),
     podLines: [
       'link set dev lo up',
       ...addresses.map(
@@ -96,6 +113,8 @@ export interface DoomedPod {
   readonly netns: string;
   readonly link: string;
   readonly ips: readonly string[];
+  /** It may have an ifb link. */
+  readonly isShaped?: boolean;
 }
 
 /**
@@ -104,7 +123,9 @@ export interface DoomedPod {
  */
 export function planPodTearDown(pods: readonly DoomedPod[], bridge: string): string[] {
   return [
-    ...pods.map(({ link }) => `link set dev ${link} group ${doomedGroup}`),
+    ...pods
+      .flatMap(({ link, isShaped }) => (isShaped === true ? [link, shaperOf(link)] : [link]))
+      .map((link) => `link set dev ${link} group ${doomedGroup}`),
     `link delete group ${doomedGroup}`,
     ...pods.map(({ netns }) => `netns delete ${netns}`),
     // `neigh delete` of what is not there ends all of `ip`, and the lines behind it are lost (iproute2 6.1): a bridge that was down has none.
@@ -126,7 +147,23 @@ export interface AdoptionPlan {
 }
 
 const linkPattern = /^pw([0-9a-f]{8})$/;
+const shaperPattern = /^pwi([0-9a-f]{8})$/;
 const netnsPattern = /^pw-([0-9a-f]{8})$/;
+
+/** Ours, as a pod's link is, and of no pod. */
+function lonelyShapers(
+  links: readonly Link[],
+  present: ReadonlySet<string>,
+  pods: ReadonlySet<string>,
+): readonly string[] {
+  const isLonely = ({ name, kind, alias }: Link): boolean => {
+    const number = shaperPattern.exec(name)?.[1];
+    const netns = `pw-${number}`;
+    if (number === undefined || kind !== 'ifb' || pods.has(netns)) return false;
+    return parsePodAlias(alias) !== undefined || present.has(netns);
+  };
+  return links.filter(isLonely).map(({ name }) => name);
+}
 
 /**
  * What is there that nobody knows of: whole pods are adopted as they are; halves are undone. The namespace is made first and is
@@ -139,8 +176,7 @@ export function planAdoption(
   known: ReadonlySet<string> = new Set(),
 ): AdoptionPlan {
   const pods: AdoptedPod[] = [];
-  const lines: string[] = [];
-  const changes: Change[] = [];
+  const deletions: (readonly [kind: 'link' | 'netns', name: string, reason: string])[] = [];
   const adopted = new Set<string>();
   const present = new Set(namespaces);
   for (const { name, kind, alias } of links) {
@@ -153,14 +189,16 @@ export function planAdoption(
       pods.push({ ...mark, netns, link: name });
       adopted.add(netns);
     } else if (mark !== undefined || present.has(netns)) {
-      lines.push(`link delete ${name}`);
-      changes.push({ action: 'delete', object: `link ${name}`, reason: 'left by a set-up that was cut off' });
+      deletions.push(['link', name, 'left by a set-up that was cut off']);
     }
   }
-  for (const netns of namespaces) {
-    if (!netnsPattern.test(netns) || adopted.has(netns) || known.has(netns)) continue;
-    lines.push(`netns delete ${netns}`);
-    changes.push({ action: 'delete', object: `namespace ${netns}`, reason: 'no link leads to it' });
-  }
-  return { pods, lines, changes };
+  const looked = new Set([...known, ...adopted]);
+  for (const name of lonelyShapers(links, present, looked)) deletions.push(['link', name, 'no pod is behind it']);
+  for (const netns of namespaces.filter((name) => netnsPattern.test(name) && !looked.has(name)))
+    deletions.push(['netns', netns, 'no link leads to it']);
+  return {
+    pods,
+    lines: deletions.map(([kind, name]) => `${kind} delete ${name}`),
+    changes: deletions.map(([kind, name, reason]) => ({ action: 'delete', object: `${kind} ${name}`, reason })),
+  };
 }

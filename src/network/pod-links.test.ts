@@ -52,6 +52,22 @@ test('a set-up is killed after each of its lines: the next agent has every addre
   }
 });
 
+test('a pod with limits is killed after each of its lines: no link that shapes is left alone, and limits are known again', async () => {
+  const bandwidth = { ingress: 5_000_000, egress: 3_000_000 };
+  for (let lines = 0; lines <= 26; lines += 1) {
+    const kernel = new PaperKernel();
+    const { links, ground } = await startOn(kernel, lines);
+    await links.setUp(pod('cut'), ground, bandwidth).catch(() => undefined);
+    const next = await startOn(kernel);
+    const shapers = [...kernel.links].filter(([, { kind }]) => kind === 'ifb');
+    assert.equal(shapers.length, next.links.pods.length, `killed after line ${lines}`);
+    for (const found of next.links.pods) assert.deepEqual(found.bandwidth, bandwidth);
+    await next.links.setUp(pod('cut'), next.ground, bandwidth);
+    await next.links.tearDown(pod('cut'));
+    assert.deepEqual([kernel.links.size, kernel.namespaces.size], [0, 0], `killed after line ${lines}`);
+  }
+});
+
 test('what the kernel refuses to take away keeps its addresses until it is gone', async () => {
   const kernel = new PaperKernel();
   const { links, ground } = await startOn(kernel);

@@ -4,13 +4,15 @@ import { printChanges } from '../kernel/change.ts';
 import type { Exec } from '../kernel/exec.ts';
 import { createGatherer } from '../kernel/gather.ts';
 import { createIpBatcher } from '../kernel/ip-batcher.ts';
-import { IpBatchError, isExists, isMissing, readLinks, runIpBatch } from '../kernel/ip.ts';
+import { IpBatchError, isExists, isMissing, readLinks, runIpBatch, runTcBatch } from '../kernel/ip.ts';
 import { attachNetns, listNetns, netnsPids } from '../kernel/netns.ts';
+import { readTrafficControl } from '../kernel/tc.ts';
 import { contains } from '../api/addresses.ts';
 import { gatewayOf, type AddressPool } from './address-pool.ts';
-import type { PodAttachment, PodIdentity } from './contract.ts';
+import type { PodAttachment, PodBandwidth, PodIdentity } from './contract.ts';
 import { forgetFlowsOf } from './flows.ts';
-import { bridgeName, macOf, podAlias, podNames, type PodNames } from './names.ts';
+import { bridgeName, macOf, podAlias, podNames, shaperOf, type PodNames } from './names.ts';
+import { bandwidthChanges } from './plan-bandwidth.ts';
 import {
   planAdoption,
   planPodSetUp,
@@ -18,6 +20,7 @@ import {
   type AdoptedPod,
   type DesiredPod,
   type DoomedPod,
+  type PodPlan,
 } from './plan-pod.ts';
 
 /** Asked before a pod is let out, told when it is gone. */
@@ -94,8 +97,9 @@ export class PodLinks {
     if (failures.length > 0) throw new IpBatchError('undoing what was cut off', failures);
   }
 
-  setUp(pod: PodIdentity, ground: PodGround): Promise<PodRecord> {
-    return this.#inTurn(podNames(pod).netns, () => this.#setUp(pod, ground));
+  /** `bandwidth` counts for one that is made: who stands keeps the limits that he was made with. */
+  setUp(pod: PodIdentity, ground: PodGround, bandwidth?: PodBandwidth): Promise<PodRecord> {
+    return this.#inTurn(podNames(pod).netns, () => this.#setUp(pod, ground, bandwidth));
   }
 
   tearDown(pod: Pick<PodIdentity, 'uid' | 'attempt'>): Promise<void> {
@@ -119,12 +123,12 @@ export class PodLinks {
     return result;
   }
 
-  async #setUp(pod: PodIdentity, ground: PodGround): Promise<PodRecord> {
+  async #setUp(pod: PodIdentity, ground: PodGround, bandwidth: PodBandwidth | undefined): Promise<PodRecord> {
     const names = podNames(pod);
     if (this.#records.get(names.netns)?.state === 'unsettled') await this.#tearDown(names);
     const known = this.#records.get(names.netns);
     if (known?.state === 'ready') return known;
-    const record = known ?? this.#reserve(pod, names, ground);
+    const record = known ?? this.#reserve(pod, names, ground, bandwidth);
     try {
       await this.#carryOut(record, desiredPod(record, ground), { present: known !== undefined, foreign: pod.netns });
     } catch (error) {
@@ -141,7 +145,7 @@ export class PodLinks {
   }
 
   /** An address of each family, or none at all; nobody else gets them from now on. */
-  #reserve(pod: PodIdentity, names: PodNames, ground: PodGround): PodRecord {
+  #reserve(pod: PodIdentity, names: PodNames, ground: PodGround, bandwidth: PodBandwidth | undefined): PodRecord {
     const taken = new Set(this.ips);
     const record: PodRecord = {
       ...names,
@@ -149,6 +153,7 @@ export class PodLinks {
       uid: pod.uid,
       attempt: pod.attempt,
       ips: ground.pools.map((pool) => pool.next(taken)),
+      ...(bandwidth === undefined ? {} : { bandwidth }),
       state: 'unsettled',
     };
     this.#records.set(names.netns, record);
@@ -167,14 +172,21 @@ export class PodLinks {
         netns: desired.netns,
         link: desired.link,
         ips: desired.addresses.map(({ ip }) => ip),
+        isShaped: true,
       });
       return this.#carryOut(pod, desired, { present: false, foreign, isAgain: true });
     }
     if (failures.length > 0) throw new IpBatchError(`setting up ${desired.pod}`, failures);
     const refusal = await admitted;
     if (refusal !== undefined) throw refusal;
+    await this.#limit(plan, desired.pod);
     const inside = await runIpBatch(this.#exec, plan.podLines, desired.netns);
     if (inside.length > 0) throw new IpBatchError(`setting up ${desired.pod} inside`, inside);
+  }
+
+  async #limit({ trafficLines }: PodPlan, pod: string): Promise<void> {
+    const failures = (await runTcBatch(this.#exec, trafficLines)).filter((failure) => !isExists(failure));
+    if (failures.length > 0) throw new IpBatchError(`limiting the bandwidth of ${pod}`, failures, 'tc');
   }
 
   async #takeAllAway(doomed: readonly DoomedPod[]): Promise<void> {
@@ -189,32 +201,59 @@ export class PodLinks {
   async #tearDown(names: PodNames): Promise<void> {
     const record = this.#records.get(names.netns);
     if (record !== undefined) record.state = 'unsettled';
-    await this.#takeAway({ ...names, ips: record?.ips ?? [] });
+    const isShaped = record === undefined || record.bandwidth?.egress !== undefined;
+    await this.#takeAway({ ...names, ips: record?.ips ?? [], isShaped });
     this.#gate.leave(names);
     this.#records.delete(names.netns);
   }
 
-  /** Makes links anew that somebody deleted, while the namespace is still there. What comes back was mended. */
-  async mend(ground: PodGround): Promise<readonly AdoptedPod[]> {
+  /** Makes links and limits anew that somebody took away, while the namespace is still there. What was mended, in words. */
+  async mend(ground: PodGround): Promise<readonly string[]> {
+    const settled = [...this.#records.values()].filter(
+      ({ state, netns }) => state !== 'unsettled' && !this.#turns.has(netns),
+    );
     const [links, namespaces] = await Promise.all([readLinks(this.#exec), listNetns(this.#exec)]);
     const there = new Set(links.filter(({ master }) => master === bridgeName).map(({ name }) => name));
-    const broken = [...this.#records.values()].filter(
-      ({ link, netns, state }) =>
-        state !== 'unsettled' && !there.has(link) && namespaces.includes(netns) && !this.#turns.has(netns),
-    );
+    const limits = await this.#brokenLimits(settled, ground);
     const present = new Set(links.map(({ name }) => name));
-    for (const record of broken) {
-      await this.#inTurn(record.netns, async () => {
-        if (this.#records.get(record.netns) !== record) return;
-        const plan = planPodSetUp(desiredPod(record, ground), { netns: true, link: present.has(record.link) });
-        const failures = [
-          ...(await this.#batcher.run(plan.nodeLines)),
-          ...(await runIpBatch(this.#exec, plan.podLines, record.netns)),
-        ];
-        if (failures.length > 0) throw new IpBatchError(`mending ${record.pod}`, failures);
-      });
+    const mended: string[] = [];
+    for (const record of settled.filter(({ netns }) => namespaces.includes(netns))) {
+      const { pod, link, netns } = record;
+      const limit = limits.get(netns) ?? '';
+      const what = there.has(link)
+        ? `limits of ${pod}: ${limit}`
+        : `link ${link} of ${pod} was gone and is there again`;
+      if (there.has(link) && limit === '') continue;
+      const isMended = await this.#inTurn(netns, () => this.#mendOne(record, ground, present));
+      if (isMended) mended.push(what);
     }
-    return broken;
+    return mended;
+  }
+
+  async #mendOne(record: PodRecord, ground: PodGround, present: ReadonlySet<string>): Promise<boolean> {
+    if (this.#records.get(record.netns) !== record) return false;
+    const { link, netns, pod } = record;
+    const observed = { netns: true, link: present.has(link), shaper: present.has(shaperOf(link)) };
+    const plan = planPodSetUp(desiredPod(record, ground), observed);
+    const outside = await this.#batcher.run(plan.nodeLines);
+    await this.#limit(plan, pod);
+    const failures = [...outside, ...(await runIpBatch(this.#exec, plan.podLines, netns))];
+    if (failures.length > 0) throw new IpBatchError(`mending ${pod}`, failures);
+    return true;
+  }
+
+  /** By namespace, printed. Nothing is read while nobody has limits. */
+  async #brokenLimits(records: readonly PodRecord[], ground: PodGround): Promise<ReadonlyMap<string, string>> {
+    const limited = records.flatMap(({ netns, link, pod, bandwidth }) =>
+      bandwidth === undefined ? [] : [{ netns, link, pod, bandwidth, mtu: ground.mtu }],
+    );
+    if (limited.length === 0) return new Map();
+    const shaped = limited.filter(({ bandwidth }) => bandwidth.egress !== undefined);
+    const observed = await readTrafficControl(
+      this.#exec,
+      shaped.map(({ link }) => link),
+    );
+    return new Map(limited.map((pod) => [pod.netns, printChanges(bandwidthChanges(pod, observed))]));
   }
 
   /** What stands, in the words of the contract. */
@@ -246,6 +285,7 @@ function desiredPod(record: AdoptedPod, { pools, mtu }: PodGround): DesiredPod {
     }),
     mac: macOf(record.ips[0] ?? ''),
     mtu,
+    bandwidth: record.bandwidth,
     bridge: { name: bridgeName, mac: macOf(first === undefined ? '' : gatewayOf(first.cidr)) },
   };
 }

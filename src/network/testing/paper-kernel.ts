@@ -7,6 +7,8 @@ export class KilledError extends Error {
 }
 
 interface PaperLink {
+  readonly kind: 'veth' | 'ifb';
+  /** Where the far end of a veth is. */
   readonly netns: string;
   alias?: string;
   master?: string;
@@ -55,6 +57,7 @@ export class PaperKernel {
     if (argv[0] === 'conntrack') return answer('');
     if (argv.includes('-json')) return answer(JSON.stringify(this.#show()));
     if (argv.includes('-netns')) return this.#inside(argv[2] ?? '', stdin, answer, spend);
+    if (argv[0] === 'tc') return this.#control(stdin, answer, spend);
     if (!argv.includes('-batch')) throw new CommandError({ ...answer(''), ...notKnown(argv) });
     const refused = stdin
       .trim()
@@ -79,12 +82,27 @@ export class PaperKernel {
     return isLinked ? answer('') : answer('', 'Cannot find device "eth0"\nCommand failed -:2', 1);
   }
 
+  /** Whether the links are there is all that it knows of limits. */
+  #control(
+    stdin: string,
+    answer: (stdout: string, stderr: string, exitCode: number) => CommandResult,
+    spend: () => void,
+  ) {
+    const lines = stdin.trim().split('\n');
+    lines.forEach(spend);
+    const missing = lines.flatMap((line, index) => {
+      const device = /^\S+ \S+ dev (\S+)/.exec(line)?.[1] ?? '';
+      return this.links.has(device) ? [] : [`Cannot find device "${device}"\nCommand failed -:${index + 1}`];
+    });
+    return answer('', missing.join('\n'), missing.length === 0 ? 0 : 1);
+  }
+
   #show(): object[] {
-    return [...this.links].map(([ifname, { alias, master }]) => ({
+    return [...this.links].map(([ifname, { kind, alias, master }]) => ({
       ifname,
       mtu: 1500,
       flags: ['UP'],
-      linkinfo: { info_kind: 'veth' },
+      linkinfo: { info_kind: kind },
       ...(alias === undefined ? {} : { ifalias: alias }),
       ...(master === undefined ? {} : { master }),
     }));
@@ -98,9 +116,9 @@ export class PaperKernel {
       'netns add': () => this.#addNetns(name),
       'netns exec': () => this.#enter(name),
       'netns delete': () => this.#deleteNetns(name),
-      'link add': () => this.#addLink(name, words.at(-1) ?? ''),
+      'link add': () => this.#addLink(name, words.at(-1) ?? '', rest.includes('veth') ? 'veth' : 'ifb'),
       'link delete': () => this.#deleteLinks([name, ...rest]),
-      'link set': () => this.#setLink(words, /alias "([^"]*)" master (\S+)/.exec(line)),
+      'link set': () => this.#setLink(words, /alias "([^"]*)"(?: master (\S+))?/.exec(line)),
     };
     return known[`${what} ${verb}`]?.();
   }
@@ -125,10 +143,12 @@ export class PaperKernel {
     return undefined;
   }
 
-  #addLink(name: string, netns: string): string | undefined {
+  #addLink(name: string, last: string, kind: PaperLink['kind']): string | undefined {
     if (this.links.has(name)) return 'RTNETLINK answers: File exists';
-    if (!this.namespaces.has(netns)) return `Error: argument "${netns}" is wrong: Invalid "netns" value`;
-    this.links.set(name, { netns });
+    const netns = kind === 'veth' ? last : '';
+    if (kind === 'veth' && !this.namespaces.has(netns))
+      return `Error: argument "${netns}" is wrong: Invalid "netns" value`;
+    this.links.set(name, { kind, netns });
     return undefined;
   }
 
@@ -142,7 +162,7 @@ export class PaperKernel {
   #setLink(words: readonly string[], alias: RegExpExecArray | null): string | undefined {
     const link = this.links.get(words[3] ?? '');
     if (link === undefined) return `Cannot find device "${words[3]}"`;
-    if (alias !== null) Object.assign(link, { alias: alias[1], master: alias[2] });
+    if (alias !== null) Object.assign(link, { alias: alias[1], ...(alias[2] && { master: alias[2] }) });
     if (words[4] === 'group') link.group = words[5] ?? '';
     return undefined;
   }
