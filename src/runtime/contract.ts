@@ -33,6 +33,8 @@ export interface PortMapping {
 
 export interface PodNetworkNeeds {
   readonly hostPorts?: readonly PortMapping[];
+  /** Bits a second to the pod, and from it; no limit when left out. */
+  readonly bandwidth?: { readonly ingress?: number; readonly egress?: number };
 }
 
 export interface PodNetworkStatus {

@@ -22,3 +22,26 @@ test("none for a pod without, nor for one on the host's network, whose ports are
   assert.deepEqual(needs([{ containerPort: 80 }]), {});
   assert.deepEqual(needs([{ containerPort: 80, hostPort: 80 }], { hostNetwork: true }), {});
 });
+
+const limited = (annotations: Record<string, string>, spec: Partial<PodSpec> = {}) =>
+  networkNeeds({ metadata: { name: 'web', annotations }, spec: { containers: [], ...spec } });
+
+test('limits of bandwidth in bits a second, each for itself', () => {
+  const both = { 'kubernetes.io/ingress-bandwidth': '5M', 'kubernetes.io/egress-bandwidth': '1Gi' };
+  assert.deepEqual(limited(both), { network: { bandwidth: { ingress: 5_000_000, egress: 1_073_741_824 } } });
+  assert.deepEqual(limited({ 'kubernetes.io/egress-bandwidth': '1k' }).network, { bandwidth: { egress: 1000 } });
+  assert.deepEqual(limited(both, { hostNetwork: true }), {});
+});
+
+test('a limit that makes no sense is refused by the name of its annotation', () => {
+  for (const [text, why] of [
+    ['999', /unreasonably small \(< 1kbit\)/],
+    ['-5M', /unreasonably small/],
+    ['2P', /unreasonably large \(> 1Pbit\)/],
+    ['5 Mbit', /"5 Mbit": not a quantity/],
+    ['', /not a quantity/],
+  ] as const) {
+    assert.throws(() => limited({ 'kubernetes.io/egress-bandwidth': text }), why);
+    assert.throws(() => limited({ 'kubernetes.io/egress-bandwidth': text }), /kubernetes\.io\/egress-bandwidth/);
+  }
+});
