@@ -4,7 +4,7 @@ import { after, before, describe, test } from 'node:test';
 import type { EndpointSlice, Service } from '../../src/api/types.gen.ts';
 import type { CaseMode } from '../cases/packet-case.ts';
 import { policyCases } from '../cases/policy-packets/index.ts';
-import type { PolicyAsk } from '../cases/policy-packets/policy-case.ts';
+import type { PolicyAsk, PolicyCase } from '../cases/policy-packets/policy-case.ts';
 import { webObjects, webService } from '../cases/policy-packets/policy-world.ts';
 import {
   addressesOf,
@@ -40,19 +40,22 @@ function answersOf({ to, seenAs }: PolicyAsk, family: FamilyName): string[] {
 }
 
 /** Policies have had their say when a node gives a packet its own address: the answerer sees that one. */
-function asAnswered(ask: PolicyAsk): PolicyAsk {
+function asAnswered(ask: PolicyAsk, mode: CaseMode): PolicyAsk {
   if (ask.to === 'outside' || ask.to === 'stranger') return { ...ask, seenAs: nodeOf(ask.from) };
+  if (mode === 'userspace' && ask.way === 'cluster IP') return { ...ask, seenAs: nodeOf(ask.from) };
   if (ask.way === 'node port of node-a') return { ...ask, seenAs: 'node-a' };
   return ask.way === 'node port of node-b' ? { ...ask, seenAs: 'node-b' } : ask;
 }
 
-async function check(lab: CaseLab, asks: readonly PolicyAsk[], family: FamilyName): Promise<void> {
+async function check(lab: CaseLab, mode: CaseMode, asks: readonly PolicyAsk[], family: FamilyName): Promise<void> {
+  const isAllowed = ({ allowed, relayed }: PolicyAsk): boolean =>
+    mode === 'userspace' && relayed !== undefined ? relayed === 'passes' : allowed;
   const bySender = Map.groupBy(asks, ({ from }) => from);
   const checked = [...bySender].map(async ([from, list]: [Party, PolicyAsk[]]) => {
     const questions = list.map((ask): PartyQuestion => {
       const [address, port] = targets[ask.way](ask, family);
       // One namespace has the addresses of several hosts.
-      const timeoutMs = ask.allowed ? answeredMs : silentMs;
+      const timeoutMs = isAllowed(ask) ? answeredMs : silentMs;
       const own = from === 'outside' ? { from: addressesOf[from][family] } : {};
       return { protocol: ask.protocol === 'udp' ? 'udp' : 'tcp', address, port, times: 1, timeoutMs, ...own };
     });
@@ -60,15 +63,15 @@ async function check(lab: CaseLab, asks: readonly PolicyAsk[], family: FamilyNam
     for (const [index, ask] of list.entries()) {
       const [answer = ''] = answers[index] ?? [];
       const said = `${family}: ${ask.from} → ${ask.to} ${ask.protocol} ${ask.port}, ${ask.way}: ${answer}`;
-      if (!ask.allowed) assert.equal(answer, 'timeout', said);
-      else assert.ok(answersOf(asAnswered(ask), family).includes(answer), said);
+      if (!isAllowed(ask)) assert.equal(answer, 'timeout', said);
+      else assert.ok(answersOf(asAnswered(ask, mode), family).includes(answer), said);
     }
   });
   await Promise.all(checked);
 }
 
-/** Registers the tests of one mode. */
-export function describePolicyCases(mode: CaseMode): void {
+/** Registers the tests of one mode: all cases, or some of them. */
+export function describePolicyCases(mode: CaseMode, cases: readonly PolicyCase[] = policyCases): void {
   describe(`policies, ${mode}`, { skip: noRoot }, () => {
     let lab: CaseLab;
     before(async () => {
@@ -81,12 +84,12 @@ export function describePolicyCases(mode: CaseMode): void {
     });
     after(async () => lab?.end());
 
-    for (const one of policyCases) {
+    for (const one of cases) {
       // The kernel here has no sockets of SCTP.
       const asks = one.asks.filter(({ protocol }) => protocol !== 'sctp');
       test(one.name, async () => {
         await lab.setPolicies(one.policies);
-        for (const family of familyNames) await check(lab, asks, family);
+        for (const family of familyNames) await check(lab, mode, asks, family);
       });
     }
 

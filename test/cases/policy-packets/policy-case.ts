@@ -18,6 +18,8 @@ export interface PolicyAsk {
   readonly allowed: boolean;
   /** Whom the node of the answerer takes for the sender. */
   readonly seenAs: Party;
+  /** In userspace mode, where what comes by a Service is from the relay of a node: what is different there. */
+  readonly relayed: 'passes' | undefined;
 }
 
 export interface PolicyCase {
@@ -31,13 +33,14 @@ export interface AskOptions {
   readonly port?: number;
   readonly way?: Way;
   readonly seenAs?: Party;
+  readonly relayed?: 'passes';
 }
 
 const usualPort = { tcp: serverPorts.tcp, udp: serverPorts.udp, sctp: serverPorts.sctp } as const;
 
 function ask(from: Party, to: Party, allowed: boolean, options: AskOptions): PolicyAsk {
-  const { protocol = 'tcp', port = usualPort[protocol], way = 'direct', seenAs = from } = options;
-  return { from, to, protocol, port, way, allowed, seenAs };
+  const { protocol = 'tcp', port = usualPort[protocol], way = 'direct', seenAs = from, relayed } = options;
+  return { from, to, protocol, port, way, allowed, seenAs, relayed };
 }
 
 export const passes = (from: Party, to: Party, options: AskOptions = {}): PolicyAsk => ask(from, to, true, options);
