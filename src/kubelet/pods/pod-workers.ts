@@ -1,16 +1,13 @@
 /** One worker a pod: what changes in the API or in the runtime wakes it; pods do not wait for each other. */
 import type { ApiClient } from '../../api/client.ts';
 import { isConflict, isNotFound } from '../../api/errors.ts';
-import { keyOf, type Change, type Informer } from '../../api/informer.ts';
+import type { Change, Informer } from '../../api/informer.ts';
 import { isMirrorPod } from '../../api/pod-references.ts';
 import { pods } from '../../api/resources.ts';
-import { formatTime } from '../../api/time.ts';
-import type { Node, Pod } from '../../api/types.gen.ts';
+import type { Pod } from '../../api/types.gen.ts';
 import { createWorkQueue, type WorkQueue } from '../../api/work-queue.ts';
 import type { PodSandboxStatus } from '../../runtime/contract.ts';
 import { createProber } from '../probes/prober.ts';
-import { createMirrors } from '../static/mirrors.ts';
-import type { StaticPodChange, StaticPods } from '../static/static-pods.ts';
 import { rejectionOf, type Rejection } from './admission.ts';
 import { deadlineExceeded, msToDeadline } from './active-deadline.ts';
 import { beginEnd, endPod } from './end-pod.ts';
@@ -18,6 +15,7 @@ import { ignoredFields } from './ignored-fields.ts';
 import { createPodWork, type PodDeps, type PodWork } from './pod-work.ts';
 import { currentPod, look } from './publish.ts';
 import { isStaticSandbox } from './sandbox-config.ts';
+import { StaticWorks, type StaticSources } from './static-works.ts';
 import { syncPod } from './sync-pod.ts';
 
 export interface PodWorkers {
@@ -39,8 +37,7 @@ export interface PodWorkersOptions {
   readonly client: ApiClient;
   /** Pods of this node. */
   readonly informer: Informer<Pod>;
-  /** Pods from files of the node, and the Nodes, of which its own will own their mirrors. */
-  readonly statics?: { readonly pods: StaticPods; readonly nodes: Informer<Node> };
+  readonly statics?: StaticSources;
   readonly deps: Omit<PodDeps, 'prober' | 'mirrors' | 'wake' | 'otherPods' | 'deleteFromApi'>;
   readonly signal: AbortSignal;
 }
@@ -57,21 +54,24 @@ function isOver(pod: Pod): boolean {
   return pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
 }
 
-/** Told to end, whatever the reason. */
-function isEnding({ pod, goneFromApi }: PodWork): boolean {
-  return goneFromApi || pod.metadata.deletionTimestamp !== undefined;
-}
-
 class Workers implements PodWorkers {
   readonly #options: PodWorkersOptions;
   readonly #deps: PodDeps;
   readonly #queue: WorkQueue;
   readonly #works = new Map<string, PodWork>();
+  readonly #statics: StaticWorks;
   readonly #evictions = new WeakMap<PodWork, Rejection>();
 
   constructor(options: PodWorkersOptions) {
     this.#options = options;
     const { signal, deps } = options;
+    this.#statics = new StaticWorks({
+      ...options,
+      sources: options.statics,
+      works: this.#works,
+      wake: (uid) => this.#queue.add(uid),
+      adoptOrphan: (sandbox) => this.#adoptOrphan(sandbox),
+    });
     this.#deps = {
       ...deps,
       prober: createProber({
@@ -80,7 +80,7 @@ class Workers implements PodWorkers {
         nodeIP: deps.nodeIPs[0] ?? '',
         onChange: (uid) => this.#wake(uid),
       }),
-      mirrors: this.#createMirrors(),
+      mirrors: this.#statics.mirrors,
       wake: (uid) => this.#wake(uid),
       otherPods: (uid) =>
         this.active().filter(
@@ -97,35 +97,8 @@ class Workers implements PodWorkers {
     });
   }
 
-  #createMirrors(): PodDeps['mirrors'] {
-    const { client, informer, statics, deps, signal } = this.#options;
-    if (statics === undefined) return undefined;
-    return createMirrors({
-      client,
-      informer,
-      statuses: deps.statuses,
-      pods: (key) => {
-        const works = this.#staticsNamed(key);
-        return {
-          wanted: statics.pods.list().find((pod) => keyOf(pod) === key),
-          ending: works.find(isEnding)?.pod,
-        };
-      },
-      keys: () => statics.pods.list().map(keyOf),
-      nodes: statics.nodes,
-      nodeName: deps.nodeName,
-      onMirror: (key) => {
-        for (const work of this.#staticsNamed(key)) {
-          if (work.status !== undefined) this.#deps.mirrors?.tell(work.pod, work.status, 'now');
-        }
-      },
-      logger: deps.logger,
-      signal,
-    });
-  }
-
   async startStatics(): Promise<void> {
-    const { statics, deps, signal } = this.#options;
+    const { deps, signal } = this.#options;
     deps.runtime.onEvent(({ podUid }) => this.#wake(podUid));
     const audit = setInterval(() => void this.#audit(), auditMs);
     const end = (): void => {
@@ -133,13 +106,7 @@ class Workers implements PodWorkers {
       this.#deps.prober.close();
     };
     signal.addEventListener('abort', end, { once: true });
-    if (statics === undefined) return;
-    const uids = new Set(statics.pods.list().map(({ metadata }) => metadata.uid));
-    // What a file stood for that is another one now must end before that one's pod begins.
-    for (const sandbox of await deps.runtime.listPodSandboxes()) {
-      if (isStaticSandbox(sandbox) && !uids.has(sandbox.pod.uid)) this.#adoptOrphan(sandbox);
-    }
-    statics.pods.onChange((change) => this.#onStatic(change));
+    await this.#statics.start();
   }
 
   async start(): Promise<void> {
@@ -158,11 +125,7 @@ class Workers implements PodWorkers {
   }
 
   statics(): readonly Pod[] {
-    return [...this.#works.values()].filter(({ isStatic }) => isStatic).map((work) => currentPod(work, this.#deps));
-  }
-
-  #staticsNamed(key: string): readonly PodWork[] {
-    return [...this.#works.values()].filter(({ isStatic, pod }) => isStatic && keyOf(pod) === key);
+    return this.#statics.list().map((work) => currentPod(work, this.#deps));
   }
 
   active(): readonly Pod[] {
@@ -203,30 +166,6 @@ class Workers implements PodWorkers {
     this.#queue.add(uid);
   }
 
-  /** A file that is gone or another one is to its pod what a deletion is to a pod of the API. */
-  #onStatic({ type, pod }: StaticPodChange): void {
-    const { uid = '' } = pod.metadata;
-    const work = this.#works.get(uid);
-    if (type === 'removed' && work !== undefined) {
-      const graceSeconds = pod.spec?.terminationGracePeriodSeconds ?? 30;
-      const deletionTimestamp = formatTime(new Date(Date.now() + graceSeconds * 1000));
-      work.pod = { ...pod, metadata: { ...pod.metadata, deletionTimestamp, deletionGracePeriodSeconds: graceSeconds } };
-    }
-    // One that comes back while it ends begins when it has ended.
-    if (type === 'added' && work === undefined) this.#works.set(uid, createPodWork(pod, true));
-    this.#queue.add(uid);
-    this.#deps.mirrors?.wake(keyOf(pod));
-  }
-
-  /** A static pod has left this node: the next one of its name, or its file that came back, may begin. */
-  #staticGone(work: PodWork): void {
-    const key = keyOf(work.pod);
-    const again = this.#options.statics?.pods.list().find(({ metadata }) => metadata.uid === work.uid);
-    if (again !== undefined) this.#onStatic({ type: 'added', pod: again });
-    for (const { uid } of this.#staticsNamed(key)) this.#queue.add(uid);
-    this.#deps.mirrors?.wake(key);
-  }
-
   #gone(uid: string): void {
     const work = this.#works.get(uid);
     if (work === undefined) return;
@@ -246,7 +185,7 @@ class Workers implements PodWorkers {
 
   async #run(uid: string): Promise<void | { requeueAfterMs: number }> {
     const work = this.#works.get(uid);
-    if (work === undefined || this.#mustWait(work)) return;
+    if (work === undefined || this.#statics.mustWait(work)) return;
     await this.#admit(work);
     this.#decideEnd(work);
     if (work.ending === undefined) {
@@ -259,12 +198,7 @@ class Workers implements PodWorkers {
     if (ending === undefined || ending.done) return;
     if (!(await endPod(work, this.#deps, ending))) return;
     this.#works.delete(uid);
-    if (work.isStatic) this.#staticGone(work);
-  }
-
-  /** Two static pods of one name never run at once. */
-  #mustWait(work: PodWork): boolean {
-    return work.isStatic && !isEnding(work) && this.#staticsNamed(keyOf(work.pod)).some(isEnding);
+    if (work.isStatic) this.#statics.gone(work);
   }
 
   async #admit(work: PodWork): Promise<void> {
