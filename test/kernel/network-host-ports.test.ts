@@ -1,14 +1,11 @@
 /** Host ports on a real kernel: one number for several pods, both families, loopback, a pod that calls itself, restarts. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { silentLogger } from '../../src/api/logger.ts';
-import type { Node } from '../../src/api/types.gen.ts';
-import { createNodeNetwork, type NodeNetwork, type PodIdentity } from '../../src/network/index.ts';
-import { addressesOf, clusterCIDRs, clusterNodes, familyNames } from '../cases/world.ts';
-import { eventually, FakeEvents, FakeInformers, makeNodeLab, type NodeLab } from './node-lab.ts';
+import type { NodeNetwork, PodIdentity } from '../../src/network/index.ts';
+import { addressesOf, familyNames } from '../cases/world.ts';
+import { eventually, giveIPv6, type FakeEvents, makeNodeLab, noRoot, startNetwork, type NodeLab } from './node-lab.ts';
 import { askFrom, serveIn, type Server } from './servers.ts';
 
-const noRoot = process.getuid?.() === 0 ? false : 'needs root for network namespaces';
 const node = addressesOf['node-a'];
 const pod = (name: string): PodIdentity => ({ namespace: 'default', name, uid: `uid-${name}`, attempt: 0 });
 const port = (hostIP: string, hostPort: number, containerPort = 8080, protocol = 'TCP') => ({
@@ -20,28 +17,17 @@ const port = (hostIP: string, hostPort: number, containerPort = 8080, protocol =
 
 let lab: NodeLab;
 let network: NodeNetwork;
+let events: FakeEvents;
 let stop: () => void;
-const events = new FakeEvents();
 const servers: Server[] = [];
 const places = new Map<string, string>();
 
-async function start(auditIntervalMs = 3_600_000): Promise<void> {
-  const informers = new FakeInformers();
-  const abort = new AbortController();
-  informers.of<Node>('nodes').set(...clusterNodes);
-  network = createNodeNetwork({
-    exec: lab.nodeA.exec,
-    nodeName: 'node-a',
-    nodeIPs: Object.values(node),
-    clusterCIDRs: Object.values(clusterCIDRs),
-    informers,
-    events,
-    logger: silentLogger,
-    signal: abort.signal,
-    auditIntervalMs,
-  });
-  stop = () => abort.abort();
-  await network.start();
+async function start(auditIntervalMs?: number): Promise<void> {
+  ({ network, events, stop } = await startNetwork(
+    lab.nodeA,
+    'node-a',
+    auditIntervalMs === undefined ? {} : { auditIntervalMs },
+  ));
   await eventually('ready', async () => network.ready);
 }
 
@@ -59,13 +45,7 @@ async function setUp(name: string, ...hostPorts: ReturnType<typeof port>[]): Pro
 before(async () => {
   if (noRoot !== false) return;
   lab = await makeNodeLab();
-  for (const [place, name] of [
-    [lab.nodeA, 'node-a'],
-    [lab.nodeB, 'node-b'],
-    [lab.outside, 'outside'],
-  ] as const) {
-    await place.exec.batch([`address add ${addressesOf[name].ipv6}/64 dev eth0 nodad`]);
-  }
+  await giveIPv6(lab);
   await lab.nodeA.exec.batch(['address add 192.168.77.111/24 dev eth0']);
   await start();
 });

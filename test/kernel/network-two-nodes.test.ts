@@ -1,53 +1,35 @@
 /** The pod network on a real kernel: two nodes, real packets, adoption, crashes, tear-down. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { silentLogger } from '../../src/api/logger.ts';
 import type { Node } from '../../src/api/types.gen.ts';
-import { createNodeNetwork, type NodeNetwork, type PodIdentity } from '../../src/network/index.ts';
+import type { NodeNetworkOptions, PodIdentity } from '../../src/network/index.ts';
 import { addresses, podCIDRs } from '../cases/ipv4.ts';
-import { addressesOf, clusterCIDRs, clusterNodes, familyNames, gatewaysOf, type Party } from '../cases/world.ts';
-import { eventually, FakeEvents, FakeInformers, makeNodeLab, type NodeLab, type Place } from './node-lab.ts';
+import { addressesOf, familyNames, gatewaysOf, type NodeName, type Party } from '../cases/world.ts';
+import {
+  eventually,
+  giveIPv6,
+  makeNodeLab,
+  noRoot,
+  startNetwork,
+  type NodeLab,
+  type Place,
+  type RunningNetwork,
+} from './node-lab.ts';
 import { askFrom, serveIn, type Server } from './servers.ts';
-
-const noRoot = process.getuid?.() === 0 ? false : 'needs root for network namespaces';
-
-interface Running {
-  readonly network: NodeNetwork;
-  readonly informers: FakeInformers;
-  readonly events: FakeEvents;
-  readonly stop: () => void;
-}
 
 async function startOn(
   place: Place,
-  nodeName: 'node-a' | 'node-b',
-  auditIntervalMs = 3_600_000,
-  nonMasqueradeCIDRs: readonly string[] = [],
-): Promise<Running> {
-  const informers = new FakeInformers();
-  const events = new FakeEvents();
-  const abort = new AbortController();
-  informers.of<Node>('nodes').set(...clusterNodes);
-  const network = createNodeNetwork({
-    exec: place.exec,
-    nodeName,
-    nodeIPs: Object.values(addressesOf[nodeName]),
-    clusterCIDRs: Object.values(clusterCIDRs),
-    nonMasqueradeCIDRs,
-    informers,
-    events,
-    logger: silentLogger,
-    signal: abort.signal,
-    auditIntervalMs,
-  });
-  await network.start();
+  nodeName: NodeName,
+  options: Partial<NodeNetworkOptions> = {},
+): Promise<RunningNetwork> {
   // At its start it has read the rules already, for host ports.
+  const running = await startNetwork(place, nodeName, options);
   const before = place.exec.commands.length;
-  await eventually(`${nodeName} ready`, async () => network.ready);
+  await eventually(`${nodeName} ready`, async () => running.network.ready);
   // A bridge that was adopted is ready at once; wait for the whole comparison too.
   await eventually('rules compared', async () => place.exec.commands.slice(before).includes('ip6tables-save'));
   await new Promise((resolve) => setTimeout(resolve, 200));
-  return { network, informers, events, stop: () => abort.abort() };
+  return running;
 }
 
 const pod = (name: string, attempt = 0): PodIdentity => ({ namespace: 'default', name, uid: `uid-${name}`, attempt });
@@ -68,20 +50,14 @@ const isWrite = (command: string): boolean =>
   !/^(ls |sysctl -e|ip6?tables-save|ip6?tables-restore --version|ipset save|nft .*list |ip .*-json)/.test(command);
 
 let lab: NodeLab;
-let a: Running;
-let b: Running;
+let a: RunningNetwork;
+let b: RunningNetwork;
 const servers: Server[] = [];
 
 before(async () => {
   if (noRoot !== false) return;
   lab = await makeNodeLab();
-  for (const [place, name] of [
-    [lab.nodeA, 'node-a'],
-    [lab.nodeB, 'node-b'],
-    [lab.outside, 'outside'],
-  ] as const) {
-    await place.exec.batch([`address add ${addressesOf[name].ipv6}/64 dev eth0 nodad`]);
-  }
+  await giveIPv6(lab);
   a = await startOn(lab.nodeA, 'node-a');
   b = await startOn(lab.nodeB, 'node-b');
 });
@@ -137,7 +113,7 @@ test('outside the cluster a pod is seen as its node', { skip: noRoot }, async ()
 test('who is not masqueraded for sees the pod itself', { skip: noRoot }, async () => {
   const { netns } = await a.network.setUp(pod('a1'));
   a.stop();
-  a = await startOn(lab.nodeA, 'node-a', undefined, ['192.168.77.200/29', 'fd00:99::/64']);
+  a = await startOn(lab.nodeA, 'node-a', { nonMasqueradeCIDRs: ['192.168.77.200/29', 'fd00:99::/64'] });
   for (const tool of ['iptables', 'ip6tables'])
     await eventually('written', async () => (await lab.nodeA.exec.sh(`${tool}-save -t nat`)).includes('as asked for'));
   for (const family of familyNames) {
@@ -240,7 +216,7 @@ test('a crash in the middle of a set-up leaves something that the next start und
 test('a link that somebody deletes comes back with the same address, and is reported', { skip: noRoot }, async () => {
   const { netns } = await a.network.setUp(pod('a1'));
   a.stop();
-  a = await startOn(lab.nodeA, 'node-a', 100);
+  a = await startOn(lab.nodeA, 'node-a', { auditIntervalMs: 100 });
   a.informers
     .of('pods')
     .set(...['a1', 'a2'].map((name) => ({ metadata: { namespace: 'default', name, uid: `uid-${name}` } })));

@@ -7,9 +7,16 @@ import { once } from 'node:events';
 import type { KubeObject } from '../../src/api/client.ts';
 import type { EventRecorder } from '../../src/api/event-recorder.ts';
 import { keyOf, type Change, type Informer, type InformerFactory } from '../../src/api/informer.ts';
+import { silentLogger } from '../../src/api/logger.ts';
+import type { Node } from '../../src/api/types.gen.ts';
 import type { Command, CommandResult, Exec } from '../../src/kernel/exec.ts';
 import { createDirectExec } from '../../src/kernel/run-process.ts';
 import { startProcess, type RunningProcess, type StartOptions } from '../../src/kernel/start-process.ts';
+import { createNodeNetwork, type NodeNetwork, type NodeNetworkOptions } from '../../src/network/index.ts';
+import { addressesOf, clusterCIDRs, clusterNodes, type NodeName } from '../cases/world.ts';
+
+/** For `skip` of a test. */
+export const noRoot = process.getuid?.() === 0 ? false : 'needs root for network namespaces';
 
 const direct = createDirectExec();
 
@@ -206,6 +213,51 @@ export async function makeNodeLab(): Promise<NodeLab> {
     await end();
     throw error;
   }
+}
+
+/** Nodes and outside get their addresses of the other family, too. */
+export async function giveIPv6({ nodeA, nodeB, outside }: NodeLab): Promise<void> {
+  for (const [place, name] of [
+    [nodeA, 'node-a'],
+    [nodeB, 'node-b'],
+    [outside, 'outside'],
+  ] as const)
+    await place.exec.batch([`address add ${addressesOf[name].ipv6}/64 dev eth0 nodad`]);
+}
+
+/** The pod network of one node, over objects that the test changes. */
+export interface RunningNetwork {
+  readonly network: NodeNetwork;
+  readonly informers: FakeInformers;
+  readonly events: FakeEvents;
+  /** Everything in the kernel stays. */
+  readonly stop: () => void;
+}
+
+/** Resolves when it has begun; with a bridge from before it is ready then. No audits unless asked for. */
+export async function startNetwork(
+  place: Place,
+  nodeName: NodeName,
+  options: Partial<NodeNetworkOptions> = {},
+): Promise<RunningNetwork> {
+  const informers = new FakeInformers();
+  const events = new FakeEvents();
+  const abort = new AbortController();
+  informers.of<Node>('nodes').set(...clusterNodes);
+  const network = createNodeNetwork({
+    exec: place.exec,
+    nodeName,
+    nodeIPs: Object.values(addressesOf[nodeName]),
+    clusterCIDRs: Object.values(clusterCIDRs),
+    informers,
+    events,
+    logger: silentLogger,
+    signal: abort.signal,
+    auditIntervalMs: 3_600_000,
+    ...options,
+  });
+  await network.start();
+  return { network, informers, events, stop: () => abort.abort() };
 }
 
 /** Asks until the answer is true; for what the kernel does in its own time. */
