@@ -26,6 +26,7 @@ const graceMs = 3 * 60_000;
 
 const usage = `scripts/conformance [FOCUS] [options]
   --quick               a dozen tests instead of all that the ledger knows
+  --skip REGEX          none whose full name matches
   --proxy-mode MODE     iptables (default) or nftables
   --profile NAME        the lab: ${Object.keys(profiles).join(', ')} (profiles.ts); ${defaultProfile} unless told
   --procs N             tests at a time (4)
@@ -46,6 +47,7 @@ function readOptions() {
       profile: { ...text, default: defaultProfile },
       procs: { ...text, default: '4' },
       timeout: { ...text, default: '40' },
+      skip: text,
       kubeconfig: text,
       lab: { ...text, default: 'conformance' },
       'remake-images': flag,
@@ -70,6 +72,7 @@ async function runTests(options: Options, kubeconfig: string, focus: string): Pr
   const { out, procs, timeout } = options;
   const [test, ginkgo] = [await programPath('e2e.test', say), await programPath('ginkgo', say)];
   const ours = [`--procs=${procs}`, `--focus=${focus}`, `--timeout=${timeout}m`, '--no-color', '--silence-skips'];
+  if (options.skip !== undefined) ours.push(`--skip=${options.skip}`);
   const reports = [`--output-dir=${out}`, '--json-report=report.json', '--junit-report=junit.xml', '--keep-going'];
   const theirs = [
     ...['--provider=skeleton', `--kubeconfig=${kubeconfig}`, '--num-nodes=3', '--allowed-not-ready-nodes=0'],
