@@ -136,9 +136,15 @@ const callers: [string, () => KeyPairPem | undefined, number][] = [
 
 for (const [who, pair, code] of callers) {
   test(`who may call: ${who} gets ${code}`, async () => {
-    for (const path of ['/healthz', '/pods', logs]) assert.equal((await get(path, pair())).code, code);
+    for (const path of ['/healthz', '/pods', '/metrics', logs]) assert.equal((await get(path, pair())).code, code);
   });
 }
+
+test('metrics tell what runs', async () => {
+  const { text } = await get('/metrics');
+  const wanted = ['kubelet_running_pods 1', 'kubelet_running_containers{container_state="running"} 1'];
+  for (const line of wanted) assert.ok(text.split('\n').includes(line), `${line} in ${text}`);
+});
 
 test('who may call: nobody without a certificate', async () => {
   const sent = request({ host: '127.0.0.1', port, path: '/healthz', ca, agent: false });

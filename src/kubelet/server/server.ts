@@ -1,4 +1,4 @@
-/** The node's HTTPS API: logs of containers and of the machine, exec, attach, port-forward, pods, health. */
+/** The node's HTTPS API: logs of containers and of the machine, exec, attach, port-forward, pods, health, metrics. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { Duplex } from 'node:stream';
@@ -12,6 +12,7 @@ import { createExecHandler, type ExecHandler } from './exec.ts';
 import { createContainerFinder, type ContainerPath } from './find-container.ts';
 import { serveLogs, type LogsOptions } from './logs.ts';
 import { serveNodeLogs } from './node-logs.ts';
+import { createKubeletMetrics } from './metrics.ts';
 import { createPortForwardHandler, type PortForwardHandler } from './port-forward.ts';
 
 export interface KubeletServerOptions {
@@ -58,6 +59,7 @@ function sendText(response: ServerResponse, code: number, text: string, type = '
 class KubeletServer {
   readonly #options: KubeletServerOptions;
   readonly #logs: LogsOptions;
+  readonly #metrics: () => Promise<string>;
   readonly #exec: ExecHandler;
   readonly #portForward: PortForwardHandler;
   readonly server: Server;
@@ -66,6 +68,7 @@ class KubeletServer {
     this.#options = options;
     const { tls, runtime, pods, logger } = options;
     const finder = createContainerFinder(pods, runtime);
+    this.#metrics = createKubeletMetrics(runtime);
     this.#exec = createExecHandler({ runtime, finder, logger });
     this.#portForward = createPortForwardHandler({ runtime, pods, logger });
     const listeners = new Map<string, Set<() => void>>();
@@ -123,6 +126,7 @@ class KubeletServer {
       const list = { kind: 'PodList', apiVersion: 'v1', metadata: {}, items: this.#options.pods() };
       return sendText(response, 200, JSON.stringify(list), 'application/json');
     }
+    if (route === 'metrics') return sendText(response, 200, await this.#metrics(), 'text/plain; version=0.0.4');
     if (route === 'logs') return serveNodeLogs(this.#options.machineLogs ?? '/var/log', parts, response);
     if (route === 'containerLogs' && path !== undefined) return serveLogs(this.#logs, path, query, response);
     if ((route === 'exec' || route === 'attach') && path !== undefined)
