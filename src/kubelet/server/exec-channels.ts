@@ -6,8 +6,11 @@ import type { Status } from '../../api/types.gen.ts';
 
 export const channels = { stdin: 0, stdout: 1, stderr: 2, error: 3, resize: 4, close: 255 } as const;
 
+/** Of old clients: its error channel has plain words, and none after success. */
+export const plainProtocol = 'channel.k8s.io';
+
 /** Newest first. */
-export const execProtocols = ['v5.channel.k8s.io', 'v4.channel.k8s.io'];
+export const execProtocols = ['v5.channel.k8s.io', 'v4.channel.k8s.io', plainProtocol];
 
 export type ClientFrame =
   | { readonly kind: 'stdin'; readonly data: Buffer }
@@ -61,6 +64,12 @@ export function exitStatus(exitCode: number): Status {
     reason: 'NonZeroExitCode',
     details: { causes: [{ reason: 'ExitCode', message: String(exitCode) }] },
   };
+}
+
+/** A status as this protocol has it on the error channel; undefined when it has nothing to say. */
+export function statusFrame(protocol: string, status: Status): Buffer | undefined {
+  if (protocol !== plainProtocol) return frame(channels.error, JSON.stringify(status));
+  return status.status === 'Success' ? undefined : frame(channels.error, status.message ?? '');
 }
 
 /** What stands there when it could not be run, or broke off. */

@@ -2,7 +2,7 @@
 import type { WebSocket } from 'ws';
 import type { Logger } from '../../api/logger.ts';
 import type { ExecSession } from '../../runtime/contract.ts';
-import { channels, exitStatus, failedStatus, frame, parseClientFrame } from './exec-channels.ts';
+import { channels, exitStatus, failedStatus, frame, parseClientFrame, statusFrame } from './exec-channels.ts';
 
 export interface ExecStreams {
   readonly stdin: boolean;
@@ -72,7 +72,8 @@ function closeSoon(socket: WebSocket): void {
 
 /** The command could not be run: says so on the error channel. */
 export function refuseExec(socket: WebSocket, message: string): void {
-  socket.send(frame(channels.error, JSON.stringify(failedStatus(message))));
+  const said = statusFrame(socket.protocol, failedStatus(message));
+  if (said !== undefined) socket.send(said);
   closeSoon(socket);
 }
 
@@ -96,7 +97,8 @@ export async function joinExec(
       copyOut(socket, channels.stderr, session.stderr, streams.stderr),
       session.exitCode,
     ]);
-    socket.send(frame(channels.error, JSON.stringify(exitStatus(exitCode))), () => undefined);
+    const said = statusFrame(socket.protocol, exitStatus(exitCode));
+    if (said !== undefined) socket.send(said, () => undefined);
     closeSoon(socket);
   } catch (error) {
     session.kill();

@@ -288,6 +288,18 @@ test('exec: an exit code as kubectl reads it', async () => {
   );
 });
 
+test('exec: an old client gets no word after success, and plain ones after a failure', async () => {
+  const good = await exec('command=id&output=1', 'channel.k8s.io');
+  good.session.stdout.write('out');
+  good.session.end(0);
+  await once(good.socket, 'close');
+  assert.deepEqual(good.messages, ['1:out']);
+  const bad = await exec('command=false&output=1', 'channel.k8s.io');
+  bad.session.end(3);
+  await once(bad.socket, 'close');
+  assert.deepEqual(bad.messages, ['3:command terminated with non-zero exit code: exit code 3']);
+});
+
 test('exec: input, its end, and the size of the terminal', async () => {
   const { socket, session } = await exec('command=cat&input=1&output=1&tty=1');
   const got: Buffer[] = [];
@@ -337,7 +349,7 @@ test('exec: a command that cannot run is a failure on the error channel', async 
 
 test('exec: an unknown protocol is refused', async () => {
   const url = `wss://127.0.0.1:${port}/exec/default/web/main?command=id&output=1`;
-  const socket = new WebSocket(url, ['channel.k8s.io'], { ca, cert: apiServer.certPem, key: apiServer.keyPem });
+  const socket = new WebSocket(url, ['base64.channel.k8s.io'], { ca, cert: apiServer.certPem, key: apiServer.keyPem });
   const [error] = (await once(socket, 'error')) as [Error];
   assert.match(error.message, /400/);
 });
