@@ -84,7 +84,7 @@ export async function startServerOf(parts: ApiServerParts, options: ApiServerOpt
     machinery,
     authenticate: createAuthenticator(tokens, now),
     metrics: createRequestMetrics(registry),
-    discovery: createDiscovery(registry, `${options.advertiseAddress}:${options.listen.port}`),
+    discovery: createDiscovery(registry, tokens, `${options.advertiseAddress}:${options.listen.port}`),
   };
   const listener = await startListener({
     listen: options.listen,

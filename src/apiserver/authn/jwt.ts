@@ -5,7 +5,8 @@ import { isJsonObject, type JsonObject } from '../../api/json-value.ts';
 /** A longer token is not looked at. */
 const maxTokenLength = 16 * 1024;
 
-function algorithmOf(key: KeyObject): 'ES256' | 'RS256' {
+/** Throws when the key is of a kind that cannot be used. */
+export function algorithmOf(key: KeyObject): 'ES256' | 'RS256' {
   if (key.asymmetricKeyType === 'rsa') return 'RS256';
   if (key.asymmetricKeyDetails?.namedCurve === 'prime256v1') return 'ES256';
   throw new Error('ServiceAccount keys must be RSA or ECDSA P-256');

@@ -6,7 +6,7 @@ import type { ServiceAccount } from '../../api/types.gen.ts';
 import type { KubeObject } from '../../api/client.ts';
 import type { User } from '../request.ts';
 import type { Lookup } from '../resource.ts';
-import { signJwt, verifyJwt } from './jwt.ts';
+import { algorithmOf, signJwt, verifyJwt } from './jwt.ts';
 
 export interface ServiceAccountKey {
   readonly publicPem: string;
@@ -37,8 +37,16 @@ export interface TokenVerdict {
   readonly audiences: readonly string[];
 }
 
+/** A public key as RFC 7517 has it. */
+export interface JsonWebKey {
+  readonly kid: string;
+  readonly alg: string;
+}
+
 export interface ServiceAccountTokens {
   readonly issuer: string;
+  /** What checks the tokens elsewhere: JSON Web Keys (RFC 7517). */
+  readonly keys: readonly JsonWebKey[];
   issue(wish: TokenWish): { readonly token: string; readonly expires: Date };
   /** Undefined: not ours, run out, for another audience, or what it is bound to is gone. */
   check(token: string, audiences: readonly string[]): TokenVerdict | undefined;
@@ -113,6 +121,7 @@ export function createServiceAccountTokens(
 
   return {
     issuer: key.issuer,
+    keys: [{ use: 'sig', ...publicKey.export({ format: 'jwk' }), kid: keyId, alg: algorithmOf(publicKey) }],
     issue: ({ account, audiences, seconds, bound }) => {
       const { namespace = '', name = '', uid = '' } = account.metadata;
       const iat = Math.floor(now().getTime() / 1000);

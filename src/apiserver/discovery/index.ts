@@ -1,7 +1,9 @@
 /** Every path that is no resource, by name. */
+import type { ServiceAccountTokens } from '../authn/service-account-tokens.ts';
 import { parseAccept } from '../http/accept.ts';
 import type { Registry } from '../storage/registry.ts';
 import { aggregated, aggregatedType, apiGroup, coreVersions, groupList, resourceList } from './groups.ts';
+import { issuerDocuments } from './issuer.ts';
 import { createOpenApi } from './openapi.ts';
 import { serverVersion } from './version.ts';
 
@@ -12,6 +14,8 @@ export interface Document {
 
 /** Answers the document of a path; undefined when there is none. */
 export type Discovery = (pathname: string, accept: string | undefined) => Document | undefined;
+
+type Issuer = Pick<ServiceAccountTokens, 'issuer' | 'keys'>;
 
 function wantsAggregated(accept: string | undefined): boolean {
   const [first] = parseAccept(accept);
@@ -28,7 +32,7 @@ const openApiV2: Document = {
 };
 
 /** `serverAddress`: where clients reach this server, HOST:PORT. */
-export function createDiscovery(registry: Registry, serverAddress: string): Discovery {
+export function createDiscovery(registry: Registry, tokens: Issuer, serverAddress: string): Discovery {
   const { groupVersions } = registry;
   const openApi = createOpenApi(registry);
   const documents = new Map<string, Document>([
@@ -48,6 +52,7 @@ export function createDiscovery(registry: Registry, serverAddress: string): Disc
     if (each.group !== '') documents.set(base, { body: apiGroup(groupVersions, each.group) ?? {} });
   }
   documents.set('/openapi/v2', openApiV2);
+  for (const [path, document] of issuerDocuments(tokens, serverAddress)) documents.set(path, document);
   documents.set('/', { body: { paths: ['/healthz', '/livez', '/metrics', '/readyz', ...documents.keys()].sort() } });
   return (pathname, accept) => {
     const path = pathname.length > 1 && pathname.endsWith('/') ? pathname.slice(0, -1) : pathname;
