@@ -38,12 +38,15 @@ function formOf({ parameters }: MediaRange): Representation['form'] | undefined 
   return form === 'PartialObjectMetadata' || form === 'PartialObjectMetadataList' ? 'partial' : undefined;
 }
 
-/** The first form of the header that we can make. Throws a 406 when there is none, as for protobuf alone. */
-export function negotiate(header: string | undefined): Representation {
+/**
+ * The first form of the header that we can make; only whole objects when `objectsOnly`. Throws a 406 when there is none, as for
+ * protobuf alone.
+ */
+export function negotiate(header: string | undefined, objectsOnly = false): Representation {
   for (const range of parseAccept(header)) {
     const encoding = Object.hasOwn(encodings, range.type) ? encodings[range.type] : undefined;
     const form = formOf(range);
-    if (encoding !== undefined && form !== undefined) return { form, encoding };
+    if (encoding !== undefined && form !== undefined && !(objectsOnly && form !== 'object')) return { form, encoding };
   }
   throw notAcceptable(['application/json', 'application/yaml']);
 }

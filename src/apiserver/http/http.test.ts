@@ -57,4 +57,6 @@ test('the first form a client likes and we can make is chosen', () => {
   assert.deepEqual(negotiate(undefined), { form: 'object', encoding: 'json' });
   assert.throws(() => negotiate('application/vnd.kubernetes.protobuf'), { code: 406 });
   assert.throws(() => negotiate('text/html'), { code: 406 });
+  assert.throws(() => negotiate(table, true), { code: 406 });
+  assert.deepEqual(negotiate(`${table},application/json`, true), { form: 'object', encoding: 'json' });
 });

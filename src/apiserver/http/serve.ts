@@ -16,6 +16,7 @@ import { refuseUpgrade, tunnel } from '../kubelets/tunnel.ts';
 import { proxyTo, proxyUpgrade } from '../proxy/forward.ts';
 import { forbiddenObject } from '../validation/refusal.ts';
 import { negotiate } from './accept.ts';
+import { isReview } from '../reviews/index.ts';
 import { contentTypeOf, readBody } from './body.ts';
 import { errorReply, sendReply, sendText } from './reply.ts';
 import type { RequestMetrics } from './request-metrics.ts';
@@ -70,13 +71,15 @@ export function resourceRequest(
   { target, path, verb, user }: { target: Target; path: ResourcePath; verb: Verb; user: User },
   warn: (text: string) => void = () => undefined,
 ): ResourceRequest {
+  const row = rowFor(machinery, path);
   return {
     verb,
     path,
-    row: rowFor(machinery, path),
+    row,
     query: target.query,
     user,
-    representation: negotiate(request.headers.accept),
+    // What is never stored has no metadata to show alone, or in a table.
+    representation: negotiate(request.headers.accept, isReview(row)),
     dryRun: isDryRun(target.query),
     contentType: contentTypeOf(request.headers['content-type']),
     body: () => readBody(request),
