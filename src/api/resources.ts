@@ -20,6 +20,7 @@ import type {
   NetworkPolicy,
   Node,
   Pod,
+  PodTemplate,
   ReplicaSet,
   Role,
   RoleBinding,
@@ -58,6 +59,7 @@ const row = <T>(
 export const namespaces: ResourceType<Namespace> = row('', 'v1', 'namespaces', 'Namespace', false);
 export const nodes: ResourceType<Node> = row('', 'v1', 'nodes', 'Node', false);
 export const pods: ResourceType<Pod> = row('', 'v1', 'pods', 'Pod');
+export const podTemplates: ResourceType<PodTemplate> = row('', 'v1', 'podtemplates', 'PodTemplate');
 export const services: ResourceType<Service> = row('', 'v1', 'services', 'Service');
 export const endpoints: ResourceType<Endpoints> = row('', 'v1', 'endpoints', 'Endpoints');
 export const configMaps: ResourceType<ConfigMap> = row('', 'v1', 'configmaps', 'ConfigMap');

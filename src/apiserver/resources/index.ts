@@ -17,6 +17,7 @@ import { ingressClassRow } from './networking/ingress-classes.ts';
 import { ingressRow } from './networking/ingresses.ts';
 import { ipAddressRow } from './networking/ip-addresses.ts';
 import { serviceCIDRRow } from './networking/service-cidrs.ts';
+import { podTemplateRow } from './pod-templates.ts';
 import { podRow } from './pods.ts';
 import { clusterRoleBindingRow, roleBindingRow } from './rbac/bindings.ts';
 import { clusterRoleRow, roleRow } from './rbac/roles.ts';
@@ -44,6 +45,7 @@ export function resourceRows({ serviceCIDR, nodePortRange }: ResourceOptions): r
     asRow(namespaceRow),
     asRow(nodeRow),
     asRow(podRow),
+    asRow(podTemplateRow),
     asRow(serviceRow(pools)),
     asRow(endpointsRow),
     asRow(endpointSliceRow),
