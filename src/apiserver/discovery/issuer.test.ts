@@ -27,7 +27,9 @@ test('a token is checked with the key that its header names', () => {
   const { token } = tokens.issue({ account, audiences: [], seconds: 600 });
   const [header = '', claims = '', signature = ''] = token.split('.');
   const { kid } = JSON.parse(Buffer.from(header, 'base64url').toString()) as { kid: string };
-  const key = (body as { keys: (webcrypto.JsonWebKey & { kid: string; d?: string })[] }).keys.find((each) => each.kid === kid);
+  const key = (body as { keys: (webcrypto.JsonWebKey & { kid: string; d?: string })[] }).keys.find(
+    (each) => each.kid === kid,
+  );
   assert.ok(key);
   assert.equal(key.d, undefined);
   const publicKey = { key: createPublicKey({ key, format: 'jwk' }), dsaEncoding: 'ieee-p1363' as const };
