@@ -17,6 +17,7 @@ import { kubernetesVersion } from './settings.ts';
 const ledger: Ledger = {
   kubernetes: '1.0.0',
   quick: ['good'],
+  groups: { 'sig-a': { tests: 2, stock: 2, missing: { Jobs: ['[sig-a] Job [Conformance]'] } } },
   tests: {
     good: { verdict: 'pass' },
     bad: { verdict: 'fail', reason: 'not built yet' },
@@ -37,6 +38,24 @@ const cases: readonly [what: string, where: string, outcomes: readonly Outcome[]
   ['all as known', 'iptables', [ran('good', 'pass'), ran('bad', 'fail'), ran('cloud', 'skip'), ran('odd', 'pass')], []],
   ['a failure', 'iptables', [ran('good', 'fail', 'no answer')], ['good: fail, known as pass: no answer']],
   ['an unexpected pass', 'iptables', [ran('bad', 'pass')], ['bad: pass, known as fail']],
+  [
+    'as known of its group',
+    'iptables',
+    [ran('[sig-a] Pod [Conformance]', 'pass'), ran('[sig-a] Job [Conformance]', 'fail')],
+    [],
+  ],
+  [
+    'not as known of its group',
+    'iptables',
+    [ran('[sig-a] Job [Conformance]', 'pass')],
+    ['[sig-a] Job [Conformance]: pass, known as fail'],
+  ],
+  [
+    'of a group, and no conformance test',
+    'iptables',
+    [ran('[sig-a] Pod', 'pass')],
+    ['[sig-a] Pod: pass, and not in the ledger'],
+  ],
   ['a test nobody knows', 'iptables', [ran('new', 'pass')], ['new: pass, and not in the ledger']],
   ['as known of this mode', 'userspace', [ran('odd', 'fail')], []],
   ['as known of this profile', 'vxlan', [ran(core, 'fail')], []],

@@ -18,10 +18,21 @@ export interface Known {
   readonly in?: Readonly<Record<string, { readonly verdict: Verdict; readonly reason: string }>>;
 }
 
+/** A group of tests that is not run unasked: its conformance tests that need no quiet cluster (`[Serial]`). */
+export interface Group {
+  readonly tests: number;
+  /** How many pass on a stock cluster on such a machine. */
+  readonly stock: number;
+  /** Those that fail, by what is missing; all others pass. */
+  readonly missing: Readonly<Record<string, readonly string[]>>;
+}
+
 export interface Ledger {
   readonly kubernetes: string;
   /** The dozen of a quick run. */
   readonly quick: readonly string[];
+  /** By name, without its brackets. */
+  readonly groups?: Readonly<Record<string, Group>>;
   /** By full name. */
   readonly tests: Readonly<Record<string, Known>>;
 }
@@ -65,9 +76,17 @@ export interface Setting {
   readonly profile: string;
 }
 
-function difference({ tests }: Ledger, { mode, profile }: Setting, outcome: Outcome): string | undefined {
+/** What is known of a test that stands for itself, or in a group. */
+function knownOf({ tests, groups = {} }: Ledger, name: string): Known | undefined {
+  const [, group = ''] = /^\[([\w-]+)\]/.exec(name) ?? [];
+  const missing = groups[group]?.missing;
+  if (tests[name] !== undefined || missing === undefined || !name.includes('[Conformance]')) return tests[name];
+  return { verdict: Object.values(missing).some((names) => names.includes(name)) ? 'fail' : 'pass' };
+}
+
+function difference(ledger: Ledger, { mode, profile }: Setting, outcome: Outcome): string | undefined {
   const { name, verdict, why } = outcome;
-  const known = tests[name];
+  const known = knownOf(ledger, name);
   if (known === undefined) return `${name}: ${verdict}, and not in the ledger`;
   const expected = (known.in?.[profile] ?? known.in?.[mode] ?? known).verdict;
   if (verdict === expected || (expected === 'cannot' && verdict !== 'pass')) return undefined;
