@@ -10,7 +10,7 @@ const floors = {
   runtime: ['kernel'],
   network: ['kernel'],
   proxy: ['kernel'],
-  kubelet: ['kernel', 'runtime'],
+  kubelet: ['kernel', 'runtime', 'pki'],
   dns: [],
   lab: ['kernel', 'pki'],
   cli: [

@@ -3,10 +3,9 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type * as pki from '../pki/index.ts';
-import type { Authority, CertificateRequest, KeyPairPem } from '../pki/index.ts';
+import type { Authority, KeyPairPem } from '../pki/index.ts';
 import { apiPort, clusterDomain, machinesOf, type LabConfig, type Machine } from './config.ts';
 import { apiServerUrl, apiServiceAddresses, clusterAddresses } from './families.ts';
-import { kubeconfigText } from './kubeconfig.ts';
 import { inside, labPlaces, machinePlaces } from './places.ts';
 import { writeWhole } from './write-file.ts';
 
@@ -58,23 +57,15 @@ async function writeControlPlane(
   machine: Machine,
 ): Promise<void> {
   const folder = onHost(config.name, machine.name, inside.controlPlane);
-  const rows = library.controlPlaneCertificates({
+  const files = await library.controlPlaneFiles(authority, {
+    cluster: config.name,
     apiServerAddresses: [...apiServiceAddresses(config), ...clusterAddresses(config, machine)],
     clusterDomain,
+    ownServer: `https://127.0.0.1:${apiPort}`,
+    server: apiServerUrl(config),
   });
-  const issue = async (name: string): Promise<KeyPairPem> => authority.issue(rows[name] as CertificateRequest);
-  const user = async (name: string, path: string, server: string): Promise<void> =>
-    writeWhole(path, kubeconfig(config, rows[name]?.commonName ?? name, await issue(name), authority, server));
-  const own = `https://127.0.0.1:${apiPort}`;
-  const signingKey = await library.createSigningKey();
-  await Promise.all([
-    writeWhole(join(folder, 'ca.crt'), authority.certPem),
-    writeWhole(join(folder, 'sa.key'), signingKey.privatePem),
-    writeWhole(join(folder, 'sa.pub'), signingKey.publicPem),
-    ...['apiserver', 'apiserver-kubelet-client'].map(async (name) => writePair(folder, name, await issue(name))),
-    ...['controller-manager', 'scheduler'].map((name) => user(name, join(folder, `${name}.kubeconfig`), own)),
-  ]);
-  await user('admin', labPlaces(config.name).kubeconfig, apiServerUrl(config));
+  await Promise.all(Object.entries(files.folder).map(([name, text]) => writeWhole(join(folder, name), text)));
+  await writeWhole(labPlaces(config.name).kubeconfig, files.admin);
 }
 
 async function writeNode(library: Library, authority: Authority, config: LabConfig, machine: Machine): Promise<void> {
@@ -82,15 +73,17 @@ async function writeNode(library: Library, authority: Authority, config: LabConf
   const rows = library.nodeCertificates(machine.name, [...clusterAddresses(config, machine), '127.0.0.1']);
   const [client, serving] = await Promise.all([authority.issue(rows['kubelet-client']), authority.issue(rows.kubelet)]);
   await Promise.all([writeWhole(join(folder, 'ca.crt'), authority.certPem), writePair(folder, 'kubelet', serving)]);
-  const text = kubeconfig(config, rows.kubelet.commonName, client, authority, apiServerUrl(config));
+  const text = library.kubeconfigText({
+    cluster: config.name,
+    server: apiServerUrl(config),
+    user: rows.kubelet.commonName,
+    caPem: authority.certPem,
+    pair: client,
+  });
   await writeWhole(join(folder, 'kubeconfig'), text);
 }
 
 async function writePair(folder: string, name: string, pair: KeyPairPem): Promise<void> {
   await writeWhole(join(folder, `${name}.key`), pair.keyPem);
   await writeWhole(join(folder, `${name}.crt`), pair.certPem);
-}
-
-function kubeconfig(config: LabConfig, user: string, pair: KeyPairPem, authority: Authority, server: string): string {
-  return kubeconfigText({ cluster: config.name, server, user, caPem: authority.certPem, pair });
 }

@@ -2,10 +2,12 @@
 import 'reflect-metadata';
 import * as x509 from '@peculiar/x509';
 
-const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
+/** Of every key that is made here. */
+export const keyAlgorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
+const algorithm = keyAlgorithm;
 const defaultDays = 3650;
 const dayMs = 86_400_000;
-/** Clocks of joining machines may lag a little behind ours. */
+/** Clocks of joining machines may lag a little behind ours; of a short life it is a tenth, or renewal would begin with the first moment. */
 const skewMs = 5 * 60_000;
 
 /** A certificate with its private key. */
@@ -15,11 +17,15 @@ export interface KeyPairPem {
 }
 
 /** Whom a certificate is for. Kubernetes reads the user from `commonName` and the groups from `organizations`. */
-export interface CertificateRequest {
+export interface CertificateSubject {
   readonly commonName: string;
   readonly organizations?: readonly string[];
   readonly dnsNames?: readonly string[];
   readonly ipAddresses?: readonly string[];
+}
+
+/** A certificate that this side makes the key of. */
+export interface CertificateRequest extends CertificateSubject {
   /** Days it is valid. Default 3,650. */
   readonly days?: number;
 }
@@ -28,6 +34,14 @@ export interface CertificateRequest {
 export interface Authority extends KeyPairPem {
   /** Makes a key and a certificate for it, never valid longer than the authority itself. */
   issue(request: CertificateRequest): Promise<KeyPairPem>;
+  /** Signs somebody else's key (SubjectPublicKeyInfo, DER), for these uses alone; PEM text. Rejects when it is no key that can be read. */
+  sign(subject: CertificateSubject, key: Uint8Array<ArrayBuffer>, terms: Terms): Promise<string>;
+}
+
+/** What a certificate is good for, and how long; never longer than the authority itself. */
+export interface Terms {
+  readonly uses: readonly ('server auth' | 'client auth')[];
+  readonly seconds: number;
 }
 
 /** Makes a new authority with a key of its own. */
@@ -36,7 +50,7 @@ export async function createAuthority(commonName: string): Promise<Authority> {
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     serialNumber: serialNumber(),
     name: [{ CN: [commonName] }],
-    ...validity(defaultDays),
+    ...validity((defaultDays * dayMs) / 1000),
     signingAlgorithm: algorithm,
     keys,
     extensions: [
@@ -73,20 +87,30 @@ class LocalAuthority implements Authority {
 
   async issue(request: CertificateRequest): Promise<KeyPairPem> {
     const keys = await generateKeys();
-    const { notBefore, notAfter } = validity(request.days ?? defaultDays);
+    const terms = { uses: bothUses, seconds: ((request.days ?? defaultDays) * dayMs) / 1000 };
+    const certPem = await this.#sign(request, keys.publicKey, terms);
+    return { certPem, keyPem: await privatePem(keys.privateKey) };
+  }
+
+  sign(subject: CertificateSubject, key: Uint8Array<ArrayBuffer>, terms: Terms): Promise<string> {
+    return this.#sign(subject, new x509.PublicKey(key), terms);
+  }
+
+  async #sign(subject: CertificateSubject, publicKey: CryptoKey | x509.PublicKey, terms: Terms): Promise<string> {
+    const { notBefore, notAfter } = validity(terms.seconds);
     const end = this.#certificate.notAfter;
     const certificate = await x509.X509CertificateGenerator.create({
       serialNumber: serialNumber(),
-      subject: subjectOf(request),
+      subject: subjectOf(subject),
       issuer: this.#certificate.subjectName,
       notBefore,
       notAfter: notAfter < end ? notAfter : end,
       signingAlgorithm: algorithm,
-      publicKey: keys.publicKey,
+      publicKey,
       signingKey: this.#key,
-      extensions: [...usages(), ...alternativeNames(request), await this.#issuerExtension()],
+      extensions: [...usages(terms.uses), ...alternativeNames(subject), await this.#issuerExtension()],
     });
-    return { certPem: pemText(certificate.toString('pem')), keyPem: await privatePem(keys.privateKey) };
+    return pemText(certificate.toString('pem'));
   }
 
   #issuerExtension(): Promise<x509.AuthorityKeyIdentifierExtension> {
@@ -94,15 +118,19 @@ class LocalAuthority implements Authority {
   }
 }
 
-function usages(): x509.Extension[] {
+const bothUses = ['server auth', 'client auth'] as const;
+
+function usages(uses: Terms['uses']): x509.Extension[] {
+  const { serverAuth, clientAuth } = x509.ExtendedKeyUsage;
+  const extended = bothUses.filter((use) => uses.includes(use));
   return [
     new x509.BasicConstraintsExtension(false, undefined, true),
     new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
-    new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth, x509.ExtendedKeyUsage.clientAuth]),
+    new x509.ExtendedKeyUsageExtension(extended.map((use) => (use === 'server auth' ? serverAuth : clientAuth))),
   ];
 }
 
-function alternativeNames({ dnsNames = [], ipAddresses = [] }: CertificateRequest): x509.Extension[] {
+function alternativeNames({ dnsNames = [], ipAddresses = [] }: CertificateSubject): x509.Extension[] {
   const names: x509.JsonGeneralNames = [
     ...dnsNames.map((value) => ({ type: 'dns' as const, value })),
     ...ipAddresses.map((value) => ({ type: 'ip' as const, value })),
@@ -111,13 +139,14 @@ function alternativeNames({ dnsNames = [], ipAddresses = [] }: CertificateReques
 }
 
 /** One attribute set per organization: Go's reader gathers them all, and so every group counts. */
-function subjectOf({ commonName, organizations = [] }: CertificateRequest): x509.JsonName {
+export function subjectOf({ commonName, organizations = [] }: CertificateSubject): x509.JsonName {
   return [...organizations.map((name) => ({ O: [name] })), { CN: [commonName] }];
 }
 
-function validity(days: number): { notBefore: Date; notAfter: Date } {
+function validity(seconds: number): { notBefore: Date; notAfter: Date } {
   const now = Date.now();
-  return { notBefore: new Date(now - skewMs), notAfter: new Date(now + days * dayMs) };
+  const skew = Math.min(skewMs, seconds * 100);
+  return { notBefore: new Date(now - skew), notAfter: new Date(now + seconds * 1000) };
 }
 
 /** 127 random bits; the first byte is kept positive and not zero (RFC 5280, 4.1.2.2). */
@@ -131,10 +160,12 @@ function generateKeys(): Promise<{ publicKey: CryptoKey; privateKey: CryptoKey }
   return crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
 }
 
-async function privatePem(key: CryptoKey): Promise<string> {
+/** PKCS #8. */
+export async function privatePem(key: CryptoKey): Promise<string> {
   return pemText(x509.PemConverter.encode(await crypto.subtle.exportKey('pkcs8', key), 'PRIVATE KEY'));
 }
 
-function pemText(text: string): string {
+/** Ends with a line feed, so that texts can be put behind one another. */
+export function pemText(text: string): string {
   return text.endsWith('\n') ? text : `${text}\n`;
 }

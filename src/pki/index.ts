@@ -1,6 +1,12 @@
 export { createAuthority, loadAuthority } from './authority.ts';
-export type { Authority, CertificateRequest, KeyPairPem } from './authority.ts';
+export type { Authority, CertificateRequest, CertificateSubject, KeyPairPem, Terms } from './authority.ts';
+export { createCertificateRequest, readCertificateRequest } from './certificate-request.ts';
+export type { CertificateWish } from './certificate-request.ts';
+export { publicKeyPin } from './pin.ts';
 export { createSigningKey } from './signing-key.ts';
 export type { SigningKeyPem } from './signing-key.ts';
 export { controlPlaneCertificates, nodeCertificates } from './cluster.ts';
 export type { ClusterNames } from './cluster.ts';
+export { controlPlaneFiles } from './control-plane-files.ts';
+export type { ControlPlaneFiles } from './control-plane-files.ts';
+export { kubeconfigText } from './kubeconfig-text.ts';

@@ -4,15 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ApiClient } from '../../api/client.ts';
 import { deployments } from '../../api/resources.ts';
 import type { Exec } from '../../kernel/exec.ts';
-import {
-  clusterDomain,
-  dnsAddresses,
-  LabError,
-  podCIDRs,
-  serviceCIDRs,
-  type LabConfig,
-  type Program,
-} from '../../lab/index.ts';
+import { clusterDomain, LabError, type LabConfig, type Program } from '../../lab/index.ts';
 import { makeProgramImage } from '../../runtime/images/program-image.ts';
 import { openImages } from '../images.ts';
 import { applyObjects } from './apply-objects.ts';
@@ -22,7 +14,10 @@ export interface DnsAddonOptions {
   readonly client: ApiClient;
   readonly exec: Exec;
   readonly program: Program;
-  readonly config: LabConfig;
+  /** One a family. */
+  readonly clusterIPs: readonly string[];
+  /** Ranges of pods and Services. */
+  readonly reverseCIDRs: readonly string[];
 }
 
 const maxReplicas = 2;
@@ -34,7 +29,8 @@ function imageName(script: string): string {
   return `docker.io/podwire/podwire:${basename(dirname(script))}`;
 }
 
-async function ensureImage(exec: Exec, { node, script }: Program): Promise<string> {
+/** Makes the image of this program in the store of this machine, unless it is there. Answers its name. */
+export async function ensureImage(exec: Exec, { node, script }: Program): Promise<string> {
   const images = openImages(exec);
   const name = imageName(script);
   if ((await images.imageStatus(name)) === undefined)
@@ -49,12 +45,11 @@ export function canBeImage({ script }: Program): boolean {
 
 /** Makes or updates it. Waits for the API server. Rejects when the image cannot be made or the server refuses. */
 export async function installDns(
-  { client, exec, program, config }: DnsAddonOptions,
+  { client, exec, program, clusterIPs, reverseCIDRs }: DnsAddonOptions,
   signal: AbortSignal,
 ): Promise<void> {
   const image = await ensureImage(exec, program);
-  const reverseCIDRs = [...podCIDRs(config), ...serviceCIDRs(config)];
-  const objects = dnsObjects({ image, clusterIPs: dnsAddresses(config), domain: clusterDomain, reverseCIDRs });
+  const objects = dnsObjects({ image, clusterIPs, domain: clusterDomain, reverseCIDRs });
   await applyObjects(client, objects, signal);
 }
 

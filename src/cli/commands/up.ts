@@ -1,6 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import type { CommandModule } from 'yargs';
 import {
+  dnsAddresses,
+  podCIDRs,
+  serviceCIDRs,
   defaultConfig,
   defaultNodeMonitorGraceSeconds,
   given,
@@ -30,6 +33,7 @@ import { checkHost } from '../host-checks.ts';
 import { parseSeconds } from '../seconds.ts';
 import { createStages, seconds, type Stages } from '../stages.ts';
 import { importBusybox } from '../images.ts';
+import { commandPrefix } from '../machine/program.ts';
 import { settleNodes, waitUntilReady } from '../wait-until-ready.ts';
 
 interface UpArguments {
@@ -180,7 +184,8 @@ async function startDnsAddon(
   if (config.dns === 'off' || config.nodes.length === 0 || !canBeImage(program)) return false;
   const client = await adminClient(config.name);
   try {
-    await installDns({ client, exec, program, config }, signal);
+    const reverseCIDRs = [...podCIDRs(config), ...serviceCIDRs(config)];
+    await installDns({ client, exec, program, clusterIPs: dnsAddresses(config), reverseCIDRs }, signal);
     await waitForDns(client, commandPrefix(), signal);
     await nodesReady;
     await spreadDns(client, config);
@@ -228,12 +233,6 @@ async function readConfig(path: string): Promise<WantedLab> {
 
 function withNodes(wanted: WantedLab): WantedLab {
   return { nodes: nodeNames(defaultNodes), ...wanted };
-}
-
-/** How this command line is called, to be typed as it stands. */
-function commandPrefix(): string {
-  const { SUDO_USER: sudoer, PODWIRE_COMMAND: command = 'podwire' } = process.env;
-  return sudoer === undefined ? command : `sudo ${command}`;
 }
 
 function printNext(config: LabConfig, started: readonly string[], stages: Stages): void {

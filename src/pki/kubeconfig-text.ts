@@ -1,5 +1,5 @@
 /** A kubeconfig as text: everything in it, so that the one file can be copied. */
-import type { KeyPairPem } from '../pki/index.ts';
+import type { KeyPairPem } from './authority.ts';
 
 export interface KubeconfigParts {
   readonly cluster: string;
