@@ -30,8 +30,14 @@ function nameKinds<T extends KubeObject>(type: ResourceType<T>, list: KubeList<T
   return list;
 }
 
+/** A client whose certificate can be renewed while it works. */
+export interface HttpApiClient extends ApiClient {
+  /** Signs in by this certificate (PEM texts) from now on; watches end and come back with it. */
+  useCertificate(pair: { readonly cert: string; readonly key: string }): void;
+}
+
 /** Opens connections as they are needed and keeps them. Throws when `config.server` is no URL. */
-export function createApiClient(config: ClientConfig): ApiClient {
+export function createApiClient(config: ClientConfig): HttpApiClient {
   const transport = createTransport(config);
   return {
     get: async <T extends KubeObject>(type: ResourceType<T>, key: ObjectKey) =>
@@ -66,6 +72,7 @@ export function createApiClient(config: ClientConfig): ApiClient {
     },
     createSubresource: async (type, key, subresource, body) =>
       await transport.json({ method: 'POST', path: objectPath(type, key, subresource), body }),
+    useCertificate: (pair) => transport.useCertificate(pair),
     close: () => transport.close(),
   };
 }

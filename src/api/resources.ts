@@ -3,6 +3,7 @@
  * `client.get(pods, …)` answers a Pod.
  */
 import type {
+  CertificateSigningRequest,
   ClusterRole,
   ClusterRoleBinding,
   ConfigMap,
@@ -28,6 +29,7 @@ import type {
   Service,
   ServiceAccount,
   ServiceCIDR,
+  SubjectAccessReview,
 } from './types.gen.ts';
 
 /** Where objects of one kind live in the API. `T` is only for the type checker. */
@@ -113,6 +115,23 @@ export const controllerRevisions: ResourceType<ControllerRevision> = row(
   'v1',
   'controllerrevisions',
   'ControllerRevision',
+);
+
+export const certificateSigningRequests: ResourceType<CertificateSigningRequest> = row(
+  'certificates.k8s.io',
+  'v1',
+  'certificatesigningrequests',
+  'CertificateSigningRequest',
+  false,
+);
+
+/** Asked by `create`, never stored. */
+export const subjectAccessReviews: ResourceType<SubjectAccessReview> = row(
+  'authorization.k8s.io',
+  'v1',
+  'subjectaccessreviews',
+  'SubjectAccessReview',
+  false,
 );
 
 /** `v1`, `apps/v1`: what stands in an object's `apiVersion`. */

@@ -22,6 +22,8 @@ export interface Transport {
   json(request: Request): Promise<unknown>;
   /** The reply's body as it comes; the head must come within 30 s. The caller must read it to its end or destroy it. */
   stream(request: Request): Promise<http.IncomingMessage>;
+  /** Signs in by this certificate from now on. Watches end and come back with it; short requests that are under way are finished. */
+  useCertificate(pair: { readonly cert: string; readonly key: string }): void;
   /** Closes idle connections; what is under way goes on. */
   close(): void;
 }
@@ -166,7 +168,7 @@ function wireOf(config: ClientConfig): Wire {
 
 /** Opens no connection before the first request. Throws when `server` is no URL. */
 export function createTransport(config: ClientConfig): Transport {
-  const wire = wireOf(config);
+  let wire = wireOf(config);
 
   const open = async (agent: http.Agent, request: Request): Promise<http.IncomingMessage> => {
     const response = await sendWithRetry(wire, agent, request);
@@ -192,5 +194,13 @@ export function createTransport(config: ClientConfig): Transport {
       for (const socket of Object.values(freeSockets).flat()) socket?.destroy();
     }
   };
-  return { json, stream: (request) => open(wire.streamAgent, request), close };
+  const useCertificate = (pair: { readonly cert: string; readonly key: string }): void => {
+    const { agent, streamAgent } = wire;
+    close();
+    wire = wireOf({ ...config, ...pair });
+    // Connections that come back from a request are not kept.
+    agent.maxFreeSockets = 0;
+    for (const socket of Object.values(streamAgent.sockets).flat()) socket?.destroy();
+  };
+  return { json, stream: (request) => open(wire.streamAgent, request), useCertificate, close };
 }

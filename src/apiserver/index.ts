@@ -9,6 +9,7 @@ import { createServiceAccountTokens, type ServiceAccountKey } from './authn/serv
 import { ensureDefaultRoles } from './authz/defaults/reconcile.ts';
 import { followAuthorization } from './authz/index.ts';
 import { bootstrap } from './bootstrap.ts';
+import { ensureClusterInfo } from './cluster-info.ts';
 import { createDiscovery } from './discovery/index.ts';
 import { createRequestMetrics } from './http/request-metrics.ts';
 import { serve, serveUpgrade } from './http/serve.ts';
@@ -82,7 +83,7 @@ export async function startServerOf(parts: ApiServerParts, options: ApiServerOpt
   await parts.prepare?.(machinery);
   const serving = {
     machinery,
-    authenticate: createAuthenticator(tokens, now),
+    authenticate: createAuthenticator(tokens, lookup, now),
     metrics: createRequestMetrics(registry),
     discovery: createDiscovery(registry, tokens, `${options.advertiseAddress}:${options.listen.port}`),
   };
@@ -111,6 +112,8 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     // Port 0 is a test's: then nobody asks for the Service.
     const port = listen.port || 6443;
     await Promise.all([ensureDefaultRoles(client), bootstrap({ client, serviceCIDR, advertiseAddress, port })]);
+    const host = advertiseAddress.includes(':') ? `[${advertiseAddress}]` : advertiseAddress;
+    await ensureClusterInfo(client, { server: `https://${host}:${port}`, ca: options.tls.clientCA });
   };
   return startServerOf({ rows: resourceRows(options), admit, admitDelete, prepare }, options);
 }

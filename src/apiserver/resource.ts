@@ -6,6 +6,7 @@ import type { DeleteOptions, KubeObject } from '../api/client.ts';
 import type { ResourceType } from '../api/resources.ts';
 import type { PolicyRule, RoleRef } from '../api/types.gen.ts';
 import type { Attributes } from './authz/attributes.ts';
+import type { User } from './request.ts';
 
 /** One thing wrong with an object, as upstream's field errors print: `spec.ports[0].port: Invalid value: 0: must be …`. */
 export interface FieldError {
@@ -52,7 +53,7 @@ export interface Permissions {
 
 /** Who asks, and what a strategy may use while it decides. */
 export interface StrategyContext {
-  readonly user: { readonly name: string; readonly groups: readonly string[] };
+  readonly user: User;
   readonly permissions: Permissions;
   /** `status`, `eviction`, …; empty for the object itself. */
   readonly subresource: string;
@@ -86,6 +87,8 @@ export interface Strategy<T extends KubeObject> {
   readonly finalizers?: (object: T) => readonly string[];
   /** What a DELETE writes into an object that does not go at once, beside deletionTimestamp (a namespace becomes Terminating). */
   readonly prepareForDelete?: (object: T) => void;
+  /** As prepareForStatusUpdate, for the `approval` subresource. */
+  readonly prepareForApprovalUpdate?: (object: T, old: T, context: StrategyContext) => void;
   /** As prepareForStatusUpdate, for the `finalize` subresource. */
   readonly prepareForFinalizeUpdate?: (object: T, old: T, context: StrategyContext) => void;
   /** Fields beyond metadata.name and metadata.namespace that a fieldSelector may ask for. */
@@ -128,6 +131,7 @@ export type Subresource =
   | 'binding'
   | 'eviction'
   | 'finalize'
+  | 'approval'
   | 'token';
 
 export interface ResourceRow<T extends KubeObject = KubeObject> {

@@ -46,6 +46,7 @@ const upgradeOnly: Handler = async () => {
 const subresources: Readonly<Record<Subresource, Handlers>> = {
   status: { get, update, patch },
   finalize: { update },
+  approval: { get, update, patch },
   scale: { get: getScale, update: updateScale, patch: patchScale },
   binding: { create: bind },
   eviction: { create: evict },

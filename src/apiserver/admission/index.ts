@@ -7,6 +7,7 @@
 import type { KubeObject } from '../../api/client.ts';
 import { ingresses, nodes, pods, type ResourceType } from '../../api/resources.ts';
 import type { Admission, AdmissionOfDeletes, StrategyContext } from '../resource.ts';
+import { mayApproveAndSign } from './certificate-approval.ts';
 import { withDefaultClass } from './default-ingress-class.ts';
 import { noEscalation } from './escalation.ts';
 import { namespaceMustLive, systemNamespacesStay } from './namespace-lifecycle.ts';
@@ -40,9 +41,9 @@ const admissions: readonly Admission[] = [
 
 const deletions: readonly AdmissionOfDeletes[] = [systemNamespacesStay, nodeRestrictionOfDeletes];
 
-/** Of `status` and `finalize`, which touch nothing that the others look at. */
-const partAdmissions: readonly Admission[] = [nodeRestriction];
-const parts: ReadonlySet<string> = new Set(['status', 'finalize']);
+/** Of `status`, `finalize` and `approval`, which touch nothing that the others look at. */
+const partAdmissions: readonly Admission[] = [nodeRestriction, mayApproveAndSign];
+const parts: ReadonlySet<string> = new Set(['status', 'finalize', 'approval']);
 
 /** Runs the admissions of a create (no `old`) or an update. Throws an ApiError to refuse. */
 export const admit: Admission = (row, object, old, context) => {

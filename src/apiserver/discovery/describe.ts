@@ -34,6 +34,7 @@ const verbsOf: Readonly<Record<Subresource, readonly string[]>> = {
   binding: ['create'],
   eviction: ['create'],
   finalize: ['update'],
+  approval: ['get', 'patch', 'update'],
   token: ['create'],
 };
 

@@ -3,6 +3,6 @@ import type { ResourceRequest } from '../request.ts';
 import type { Part } from '../storage/modify.ts';
 
 export function partOf({ path: { subresource } }: ResourceRequest): Part {
-  if (subresource === 'status') return 'status';
-  return subresource === 'finalize' ? 'finalize' : 'main';
+  const parts: readonly string[] = ['status', 'finalize', 'approval'] satisfies Part[];
+  return parts.includes(subresource) ? (subresource as Part) : 'main';
 }

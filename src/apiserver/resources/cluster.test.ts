@@ -247,6 +247,7 @@ describe('the table of all resources', () => {
 
   it('has one row for each resource of the first slice', () => {
     assert.deepEqual(rows.map(({ type }) => type.resource).sort(), [
+      'certificatesigningrequests',
       'clusterrolebindings',
       'clusterroles',
       'configmaps',

@@ -2,6 +2,7 @@
 import { createClusterAddresses } from '../allocators/cluster-addresses.ts';
 import { createNodePortPool, type PortRange, parsePortRange } from '../allocators/node-ports.ts';
 import type { ResourceRow } from '../resource.ts';
+import { certificateSigningRequestRow } from './certificate-signing-requests.ts';
 import { configMapRow } from './config-maps.ts';
 import { controllerRevisionRow } from './controller-revisions.ts';
 import { daemonSetRow } from './daemon-sets.ts';
@@ -67,5 +68,6 @@ export function resourceRows({ serviceCIDR, nodePortRange }: ResourceOptions): r
     asRow(clusterRoleRow),
     asRow(clusterRoleBindingRow),
     asRow(controllerRevisionRow),
+    asRow(certificateSigningRequestRow),
   ];
 }

@@ -13,7 +13,7 @@ import { keyOf } from './keys.ts';
 const maxAttempts = 100;
 
 /** Which of the strategy's functions prepare the write. */
-export type Part = 'main' | 'status' | 'finalize';
+export type Part = 'main' | 'status' | 'finalize' | 'approval';
 
 /** The object asked for. Throws 404. */
 export function storedObject(machinery: Machinery, request: ResourceRequest): StoredValue {
@@ -57,6 +57,7 @@ function prepare(
   machinery.admit(row, object, old, context);
   if (part === 'main') strategy.prepareForUpdate?.(object, old, context);
   else if (part === 'status') strategy.prepareForStatusUpdate?.(object, old, context);
+  else if (part === 'approval') strategy.prepareForApprovalUpdate?.(object, old, context);
   else strategy.prepareForFinalizeUpdate?.(object, old, context);
   const errors = [...strategy.validate(object, context), ...(strategy.validateUpdate?.(object, old, context) ?? [])];
   if (errors.length > 0) throw invalidObject(row.type, old.metadata.name ?? '', errors);

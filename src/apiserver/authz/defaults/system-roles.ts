@@ -68,6 +68,9 @@ const controllerManagerRules = [
   rule('create', 'core', 'serviceaccounts/token'),
 ];
 
+/** Requests of nodes for themselves; whatever else a signer signs, a person has approved. */
+const approvedSigners = 'kubernetes.io/kube-apiserver-client-kubelet kubernetes.io/kubelet-serving';
+
 /**
  * Upstream's controllers run under a ServiceAccount each; these run as one user. Together their roles come to this: the
  * garbage collector and the deletion of namespaces reach every kind, the others make what stands here.
@@ -81,6 +84,8 @@ const controllerRules = [
   rule('create', 'networking.k8s.io', 'ipaddresses'),
   rule('create', 'core', 'endpoints/restricted pods/eviction'),
   rule('escalate', 'rbac.authorization.k8s.io', 'clusterroles'),
+  named('approve', 'certificates.k8s.io', 'signers', approvedSigners),
+  named('sign', 'certificates.k8s.io', 'signers', `${approvedSigners} kubernetes.io/kube-apiserver-client`),
 ];
 
 /** A node's network and Service proxy run under the node's own name; upstream gives these to kube-proxy and the CNI plugin. */
@@ -115,6 +120,20 @@ export const systemRoles: readonly DefaultRole[] = [
       rule('list watch', 'discovery.k8s.io', 'endpointslices'),
     ],
   },
+  {
+    name: 'system:node-bootstrapper',
+    rules: [rule(`create ${read}`, 'certificates.k8s.io', 'certificatesigningrequests')],
+  },
+  {
+    name: 'system:certificates.k8s.io:certificatesigningrequests:nodeclient',
+    rules: [rule('create', 'certificates.k8s.io', 'certificatesigningrequests/nodeclient')],
+  },
+  {
+    name: 'system:certificates.k8s.io:certificatesigningrequests:selfnodeclient',
+    rules: [rule('create', 'certificates.k8s.io', 'certificatesigningrequests/selfnodeclient')],
+  },
+  // Which Node that may be is looked at in admission: its own.
+  { name: 'podwire:node-leaver', rules: [rule('delete', 'core', 'nodes')] },
   {
     name: 'system:node-problem-detector',
     rules: [rule('get', 'core', 'nodes'), rule('patch', 'core', 'nodes/status'), eventsRule],
