@@ -3,6 +3,9 @@ import type { ApiClient } from '../api/client.ts';
 import { createEventRecorder, type EventRecorder } from '../api/event-recorder.ts';
 import type { InformerFactory } from '../api/informer.ts';
 import type { Logger } from '../api/logger.ts';
+import { startCertificateApprover, type ApproverOptions } from './certificates/approver.ts';
+import { startCertificateCleaner } from './certificates/cleaner.ts';
+import { startCertificateSigner, type SignerOptions } from './certificates/signer.ts';
 import { startClusterRoleAggregation } from './cluster-role-aggregation.ts';
 import type { ControllerContext } from './controller.ts';
 import { startDaemonSetController } from './daemonset/controller.ts';
@@ -22,11 +25,12 @@ import { startRootCaPublisher } from './root-ca-publisher.ts';
 import { startIPAddressesController } from './service-addresses/ip-addresses-controller.ts';
 import { startServiceCIDRsController } from './service-addresses/service-cidrs-controller.ts';
 import { startServiceAccountController } from './service-accounts.ts';
+import { startTokenCleaner } from './token-cleaner.ts';
 
 export type { LoadBalancerRange } from './load-balancer/segment.ts';
 export type { PodRange } from './node/node-ranges.ts';
 
-export interface ControllersOptions extends LoadBalancerOptions, NodeIpamOptions {
+export interface ControllersOptions extends LoadBalancerOptions, NodeIpamOptions, ApproverOptions {
   readonly client: ApiClient;
   readonly informers: InformerFactory;
   /** Where events go. Left out, each controller speaks under its own component name, as upstream's do. */
@@ -37,6 +41,8 @@ export interface ControllersOptions extends LoadBalancerOptions, NodeIpamOptions
   readonly nodeMonitorGracePeriodMs: number;
   /** PEM text, published as ConfigMap `kube-root-ca.crt` in every namespace. */
   readonly rootCA: string;
+  /** Without the CA's key nobody signs: CertificateSigningRequests wait. */
+  readonly signer?: SignerOptions | undefined;
 }
 
 /** Starts every controller and returns at once. Throws when the CIDRs make no sense. */
@@ -67,5 +73,9 @@ export function startControllers(options: ControllersOptions): void {
   startNamespaceController(as('namespace-controller'));
   startGarbageCollector(as('generic-garbage-collector'));
   startClusterRoleAggregation(as('clusterrole-aggregation-controller'));
+  startCertificateApprover(as('certificate-controller'), options);
+  if (options.signer !== undefined) startCertificateSigner(as('certificate-controller'), options.signer);
+  startCertificateCleaner(as('certificate-controller'));
+  startTokenCleaner(as('token-cleaner'));
   startPodGc(as('pod-garbage-collector-controller'));
 }
