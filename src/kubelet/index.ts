@@ -18,13 +18,17 @@ import { createServiceExit, podIndex, type OwnRules } from './pods/leave-service
 import { watchLocalStorage } from './pods/local-storage.ts';
 import { createPodEvents, type Recorder } from './pods/pod-events.ts';
 import { createPodWorkers, type PodWorkersOptions } from './pods/pod-workers.ts';
-import { startKubeletServer } from './server/server.ts';
+import { startKubeletServer, type ServingTls } from './server/server.ts';
 import type { PodCheck } from './static/manifest.ts';
 import { createStaticPods, type StaticPods } from './static/static-pods.ts';
 import { createStatusManager } from './status/status-manager.ts';
 import { createPodVolumes } from './volumes/pod-volumes.ts';
 import { createServiceAccountTokens } from './volumes/tokens.ts';
 
+export { writePair, type KeyPair } from './certificates/certificate-file.ts';
+export { goodPair, keepCertificate } from './certificates/keep-certificate.ts';
+export { clientPurpose, requestCertificate, servingPurpose } from './certificates/request-certificate.ts';
+export type { ServingTls } from './server/server.ts';
 export type { PodCheck, Problem } from './static/manifest.ts';
 
 export interface KubeletOptions {
@@ -43,8 +47,7 @@ export interface KubeletOptions {
   /** Pods' logs: `/var/log/pods`. */
   readonly logDir: string;
   readonly port: number;
-  /** PEM texts; callers show a certificate of `clientCA`. */
-  readonly tls: { readonly cert: string; readonly key: string; readonly clientCA: string };
+  readonly tls: ServingTls;
   readonly clusterDomain: string;
   /** Addresses of the cluster's DNS; pods get the node's resolver without it. */
   readonly clusterDNS?: readonly string[];

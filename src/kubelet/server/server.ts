@@ -19,7 +19,7 @@ export interface KubeletServerOptions {
   readonly port: number;
   /** Address to listen on; all when left out. */
   readonly host?: string;
-  readonly tls: { readonly cert: string; readonly key: string; readonly clientCA: string };
+  readonly tls: ServingTls;
   readonly runtime: RuntimeService;
   /** Pods of this node, as the API has them. */
   readonly pods: () => readonly Pod[];
@@ -27,6 +27,15 @@ export interface KubeletServerOptions {
   readonly machineLogs?: string;
   readonly logger: Logger;
   readonly signal: AbortSignal;
+}
+
+/** PEM texts; callers show a certificate of `clientCA`. Without `cert` no connection succeeds until `follow` brings one. */
+export interface ServingTls {
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+  readonly clientCA: string;
+  /** Calls `use` with each certificate that takes the place of the one before; connections that stand keep theirs. */
+  readonly follow?: ((use: (pair: { readonly cert: string; readonly key: string }) => void) => void) | undefined;
 }
 
 interface Target {
@@ -79,10 +88,11 @@ class KubeletServer {
       return () => void (own.delete(wake) && own.size === 0 && listeners.delete(id));
     };
     this.#logs = { runtime, finder, onContainerChange };
+    const { cert, key, clientCA: ca } = tls;
     this.server = createServer({
-      cert: tls.cert,
-      key: tls.key,
-      ca: tls.clientCA,
+      ...(cert !== undefined && { cert }),
+      ...(key !== undefined && { key }),
+      ca,
       requestCert: true,
       // Answered with 401 instead of a broken handshake.
       rejectUnauthorized: false,
@@ -93,6 +103,7 @@ class KubeletServer {
       connectionsCheckingInterval: 5_000,
       handshakeTimeout: 10_000,
     });
+    tls.follow?.((pair) => this.server.setSecureContext({ ...pair, ca, minVersion: 'TLSv1.2' }));
     this.server.maxConnections = 1_000;
     this.server.on('request', (request, response) => void this.#answer(request, response));
     this.server.on('upgrade', (request, socket, head) => void this.#upgrade(request, socket, head));
