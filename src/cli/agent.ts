@@ -1,6 +1,5 @@
 /** Puts a node together: one process, one client, one set of informers; network under runtime under kubelet, the proxy beside them. */
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createEventRecorder } from '../api/event-recorder.ts';
 import { createApiClient } from '../api/http-client.ts';
@@ -18,6 +17,7 @@ import {
   type NodeNetworkOptions,
 } from '../network/index.ts';
 import { createDepartures, startProxy, type ProxyOptions } from '../proxy/index.ts';
+import { servingTls } from './agent-certificates.ts';
 import { readKubeconfigFile } from './kubeconfig-file.ts';
 import { parseLogLimits, parseNodeLabels, parseTaints } from './node-settings.ts';
 import { pullsOf } from './pulls.ts';
@@ -34,15 +34,6 @@ async function versionOf(exec: Exec, program: string): Promise<string> {
   } catch {
     return 'unknown';
   }
-}
-
-function tlsOf(argv: AgentArguments): { readonly cert: string; readonly key: string; readonly clientCA: string } {
-  const text = (path: string): string => readFileSync(path, 'utf8');
-  return {
-    cert: text(argv['tls-cert-file']),
-    key: text(argv['tls-private-key-file']),
-    clientCA: text(argv['client-ca-file']),
-  };
 }
 
 function networkSettings(argv: AgentArguments): Pick<NodeNetworkOptions, 'mode' | 'vxlanPort'> {
@@ -131,7 +122,7 @@ async function startNode(argv: AgentArguments, { exec, logger, signal }: Ground)
     ...foldersOf(argv),
     containerLogs: parseLogLimits(argv['container-log-max-size'], argv['container-log-max-files']),
     port: argv.port,
-    tls: tlsOf(argv),
+    tls: servingTls(argv, { client, logger, signal }),
     clusterDomain: argv['cluster-domain'],
     ...(argv['cluster-dns'] === undefined ? {} : { clusterDNS: argv['cluster-dns'] }),
     runtimeVersion: `conmon+${ociRuntime}://${version}`,

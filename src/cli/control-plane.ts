@@ -1,6 +1,8 @@
 /** Puts the control plane together: one process, one store, and everything else as clients of the API over loopback. */
-import { readFileSync } from 'node:fs';
+import { X509Certificate } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
 import { once } from 'node:events';
+import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { parseCIDR } from '../api/addresses.ts';
 import type { ApiClient } from '../api/client.ts';
@@ -70,6 +72,16 @@ function podRanges(argv: ControlPlaneArguments): PodRange[] {
   }));
 }
 
+/** Whoever set this up may have kept the CA's key elsewhere: then nobody signs here. */
+function certificateOptions(argv: ControlPlaneArguments, file: Parts['file']) {
+  const serving = new X509Certificate(file('apiserver.crt'));
+  const isApiServer = (name: string): boolean =>
+    (isIP(name) === 0 ? serving.checkHost(name) : serving.checkIP(name)) !== undefined;
+  if (!existsSync(join(argv['state-dir'], 'ca.key'))) return { isApiServer };
+  const authority = { certPem: file('ca.crt'), keyPem: file('ca.key') };
+  return { isApiServer, signer: { authority, signingSeconds: argv['cluster-signing-duration'] } };
+}
+
 /** Controllers and scheduler sign in as Kubernetes' own users, each with informers of its own. */
 function startClients(argv: ControlPlaneArguments, { file, logger, signal }: Parts): ApiClient[] {
   const connect = (name: string) => {
@@ -84,6 +96,7 @@ function startClients(argv: ControlPlaneArguments, { file, logger, signal }: Par
     loadBalancerRanges: parseLoadBalancerRanges('load-balancer-cidr', argv['load-balancer-cidr']),
     nodeMonitorGracePeriodMs: argv['node-monitor-grace-period'] * 1000,
     rootCA: file('ca.crt'),
+    ...certificateOptions(argv, file),
   });
   if (argv['pod-routes']) startPodRoutes({ exec: { run: runProcess }, ...controllers });
   const scheduler = connect('scheduler');

@@ -1,4 +1,6 @@
 /** What a person reads when a command fails. */
+import { ApiError } from '../api/errors.ts';
+import { CertificateRefused } from '../kubelet/certificates/request-certificate.ts';
 import { CommandError } from '../kernel/exec.ts';
 import { LabError } from '../lab/index.ts';
 import { ProxyModeError } from '../proxy/choose-mode.ts';
@@ -10,10 +12,25 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
+/** Something about this machine or its cluster that a person must put right. */
+export class MachineError extends Error {
+  override readonly name = 'MachineError';
+}
+
 /** A message for expected failures; for the others the stack as well, since they are ours to mend. */
 export function explain(error: unknown): string {
   if (
-    [LabError, UsageError, CommandError, PullError, RuntimeError, ProxyModeError].some((kind) => error instanceof kind)
+    [
+      LabError,
+      UsageError,
+      MachineError,
+      CertificateRefused,
+      ApiError,
+      CommandError,
+      PullError,
+      RuntimeError,
+      ProxyModeError,
+    ].some((kind) => error instanceof kind)
   )
     return (error as Error).message;
   if (!(error instanceof Error)) return String(error);

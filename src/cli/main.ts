@@ -8,6 +8,8 @@ import { downCommand } from './commands/down.ts';
 import { dumpCommand } from './commands/dump.ts';
 import { imageCommand } from './commands/image.ts';
 import { imageDoorCommand } from './commands/image-door.ts';
+import { initCommand } from './commands/init.ts';
+import { joinCommand } from './commands/join.ts';
 import { kubeconfigCommand } from './commands/kubeconfig.ts';
 import { kubectlCommand, runKubectl } from './commands/kubectl.ts';
 import { nodeCommand } from './commands/node.ts';
@@ -15,6 +17,7 @@ import { networkCommand } from './commands/network.ts';
 import { proxyCommand } from './commands/proxy.ts';
 import { statusCommand } from './commands/status.ts';
 import { stopCommand } from './commands/stop.ts';
+import { tokenCommand } from './commands/token.ts';
 import { upCommand } from './commands/up.ts';
 import { register } from './register.ts';
 import { exitCodeOf, explain, UsageError } from './errors.ts';
@@ -31,6 +34,9 @@ const commands = [
   imageDoorCommand,
   doctorCommand,
   dumpCommand,
+  initCommand,
+  tokenCommand,
+  joinCommand,
   agentCommand,
   networkCommand,
   proxyCommand,

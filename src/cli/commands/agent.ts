@@ -1,6 +1,7 @@
 import type { CommandModule } from 'yargs';
 import { defaultVxlanPort, podNetworkModes, type PodNetworkMode } from '../../network/mode.ts';
 import type { WantedMode } from '../../proxy/back-end.ts';
+import { withConfigFile } from '../config-file.ts';
 import { healthzBindAddress, metricsBindAddress, proxyOptions } from './proxy.ts';
 
 export interface AgentArguments {
@@ -15,8 +16,9 @@ export interface AgentArguments {
   readonly 'cluster-dns': readonly string[] | undefined;
   readonly port: number;
   readonly 'client-ca-file': string;
-  readonly 'tls-cert-file': string;
-  readonly 'tls-private-key-file': string;
+  readonly 'tls-cert-file': string | undefined;
+  readonly 'tls-private-key-file': string | undefined;
+  readonly 'cert-dir': string | undefined;
   readonly 'state-dir': string;
   readonly 'run-dir': string;
   readonly 'image-dir': string;
@@ -86,7 +88,7 @@ export const agentCommand: CommandModule<object, AgentArguments> = {
   command: 'agent',
   describe: 'a node: kubelet, pod network and Service proxy in one process',
   builder: (cli) =>
-    cli.options({
+    withConfigFile(cli).options({
       kubeconfig: { type: 'string', demandOption: true, describe: 'how to reach the API server, as this node' },
       'node-name': { type: 'string', demandOption: true },
       'node-ip': {
@@ -99,8 +101,14 @@ export const agentCommand: CommandModule<object, AgentArguments> = {
       'cluster-dns': { type: 'string', array: true, describe: "the cluster's DNS; pods get the node's without it" },
       port: { type: 'number', default: 10250, describe: "the node's HTTPS API (logs, exec)" },
       'client-ca-file': { type: 'string', demandOption: true, describe: 'who signs those that may use it' },
-      'tls-cert-file': { type: 'string', demandOption: true },
-      'tls-private-key-file': { type: 'string', demandOption: true },
+      'tls-cert-file': { type: 'string', implies: 'tls-private-key-file', describe: 'how it shows who it is' },
+      'tls-private-key-file': { type: 'string' },
+      'cert-dir': {
+        type: 'string',
+        requiresArg: true,
+        conflicts: 'tls-cert-file',
+        describe: 'certificates that it asks the cluster for, and renews in time: that of kubeconfig and its own',
+      },
       'state-dir': { type: 'string', default: '/var/lib/podwire/agent', describe: 'what must outlive the agent' },
       'run-dir': { type: 'string', default: '/run/podwire', describe: 'what must not outlive the machine (a tmpfs)' },
       'image-dir': { type: 'string', default: '/var/lib/podwire/images' },

@@ -1,5 +1,6 @@
 import type { CommandModule } from 'yargs';
-import { parseSeconds } from '../seconds.ts';
+import { withConfigFile } from '../config-file.ts';
+import { parseDuration, parseSeconds } from '../seconds.ts';
 
 export interface ControlPlaneArguments {
   readonly 'state-dir': string;
@@ -16,13 +17,14 @@ export interface ControlPlaneArguments {
   readonly 'pod-routes': boolean;
   readonly 'service-account-issuer': string;
   readonly 'node-monitor-grace-period': number;
+  readonly 'cluster-signing-duration': number;
 }
 
 export const controlPlaneCommand: CommandModule<object, ControlPlaneArguments> = {
   command: 'control-plane',
   describe: 'store, API server, controllers and scheduler in one process',
   builder: (cli) =>
-    cli.options({
+    withConfigFile(cli).options({
       'state-dir': {
         type: 'string',
         default: '/var/lib/podwire/control-plane',
@@ -66,6 +68,12 @@ export const controlPlaneCommand: CommandModule<object, ControlPlaneArguments> =
         default: '40s',
         coerce: parseSeconds,
         describe: 'a node without a sign of life for so long is NotReady',
+      },
+      'cluster-signing-duration': {
+        type: 'string',
+        default: '8760h',
+        coerce: parseDuration,
+        describe: 'how long the certificates of nodes that join are good for; they renew them in time',
       },
     }),
   handler: async (argv) => {
