@@ -1,0 +1,169 @@
+/**
+ * Machines of a cluster of their own, by the command line alone: a control plane from `init`, a node that joins by the line it prints,
+ * certificates of half a minute that are renewed, and a node that leaves. The machines are a lab's, without its services. Needs root.
+ */
+import assert from 'node:assert/strict';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { createDirectExec } from '../src/kernel/run-process.ts';
+import { createLab, type Lab } from '../src/lab/index.ts';
+import { eventually, run, type Outcome } from './lab.ts';
+
+const name = 'pwjoin';
+const podwire = join(import.meta.dirname, '../scripts/podwire');
+const controlPlane = 'control-plane';
+const exec = createDirectExec();
+const lab: Lab = createLab({
+  name,
+  exec,
+  program: { node: process.execPath, script: 'placeholder' },
+  servicesOf: () => [{ name: 'idle', argv: ['sleep', 'infinity'] }],
+});
+const started: ChildProcess[] = [];
+
+/** A machine has the host's /etc: what is written there stays in the machine's memory. What the lab made for its own services goes. */
+const alone =
+  'rm -rf /var/lib/podwire/agent /var/lib/podwire/control-plane; mkdir -p /run/etc/upper /run/etc/work && mount -t overlay overlay -o lowerdir=/etc,upperdir=/run/etc/upper,workdir=/run/etc/work /etc && rm -rf /etc/podwire';
+
+async function on(machine: string, argv: readonly string[], mayFail = false): Promise<Outcome> {
+  return run([...(await lab.enter(machine)), ...argv], { mayFail, timeoutMs: 60_000 });
+}
+
+const kubectl = (...args: string[]): Promise<Outcome> =>
+  on(controlPlane, ['kubectl', '--kubeconfig', '/etc/podwire/admin.kubeconfig', ...args]);
+
+/** A command that goes on; what it has said so far. */
+async function start(
+  machine: string,
+  argv: readonly string[],
+): Promise<{ readonly said: () => string; readonly child: ChildProcess }> {
+  const [program, ...args] = await lab.enter(machine);
+  const child = spawn(program, [...args, ...argv], { stdio: ['ignore', 'pipe', 'pipe'] });
+  started.push(child);
+  let text = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk: Buffer) => (text = (text + chunk.toString()).slice(-200_000)));
+  return { said: () => text, child };
+}
+
+async function left(machine: string): Promise<Record<string, string>> {
+  const shown = async (...argv: string[]): Promise<string> => (await on(machine, argv, true)).stdout;
+  return {
+    links: await shown('sh', '-c', "ip -o link | sed 's/@.*//; s/^[0-9]*: //' | cut -d: -f1 | sort"),
+    routes: await shown('sh', '-c', 'ip route; ip -6 route | grep -v fe80; ip rule'),
+    rules: await shown(
+      'sh',
+      '-c',
+      "iptables-save | grep '^-A'; ip6tables-save | grep '^-A'; nft list ruleset | grep -v '^#' | grep podwire",
+    ),
+    namespaces: await shown('sh', '-c', 'ls /run/netns 2>/dev/null'),
+    mounts: await shown('sh', '-c', 'grep -c podwire/agent /proc/self/mountinfo || true'),
+    files: await shown(
+      'sh',
+      '-c',
+      'find /etc/podwire /var/lib/podwire/agent /run/podwire /var/log/pods -mindepth 1 2>/dev/null',
+    ),
+    processes: await shown('sh', '-c', "ps -e -o comm= | grep -E 'conmon|pause|catatonit|httpd' || true"),
+  };
+}
+
+describe('machines that join', { skip: process.getuid?.() !== 0 && 'needs root', timeout: 240_000 }, () => {
+  let line: readonly string[] = [];
+  before(async () => {
+    await lab.down();
+    await lab.up({ nodes: ['node1'], nodeCIDR: '10.244.98.0/24', internet: 'off' }, async () => undefined);
+    for (const machine of [controlPlane, 'node1']) await on(machine, ['sh', '-c', alone]);
+  });
+  after(async () => {
+    await lab.down();
+    for (const child of started) child.kill('SIGKILL');
+  });
+
+  test('init makes a control plane and prints a line', async () => {
+    const argv = ['init', '--cluster-signing-duration', '30s', '--node-monitor-grace-period', '8s'];
+    const { said } = await start(controlPlane, [podwire, ...argv]);
+    const found = await eventually(
+      'the line',
+      async () => /podwire (join \S+ --token \S+ --ca-hash \S+)/.exec(said())?.[1],
+    );
+    line = found.split(' ');
+    const mode = await on(controlPlane, [
+      'sh',
+      '-c',
+      'stat -c "%a %n" /etc/podwire/* /var/lib/podwire/control-plane/*.key',
+    ]);
+    assert.doesNotMatch(mode.stdout, /^(?!600 )/m);
+  });
+
+  test('a line for another cluster, and a token that is wrong or has run out, are refused and leave nothing', async () => {
+    const [verb = '', address = '', , token = '', , hash = ''] = line;
+    const join = (...args: string[]): Promise<Outcome> => on('node1', [podwire, verb, address, ...args], true);
+    const other = `sha256:${randomBytes(32).toString('hex')}`;
+    const wrongHash = await join('--token', token, '--ca-hash', other);
+    assert.equal(wrongHash.code, 1);
+    assert.match(wrongHash.stderr, new RegExp(`shows the CA ${hash}, not ${other}`));
+    const wrongToken = await join('--token', `${token.slice(0, 7)}${'0'.repeat(16)}`, '--ca-hash', hash);
+    assert.equal(wrongToken.code, 1);
+    assert.match(wrongToken.stderr, /does not know token/);
+    const shortLived = (await on(controlPlane, [podwire, 'token', 'create', '--ttl', '1s'])).stdout.trim();
+    await eventually('an old token refused', async () => {
+      const { code, stderr } = await join('--token', shortLived, '--ca-hash', hash, '--node-name', 'late');
+      return code === 1 && /does not know token/.test(stderr);
+    });
+    assert.deepEqual((await left('node1')).files, '');
+    assert.doesNotMatch(
+      (await on(controlPlane, [podwire, 'token', 'list'])).stdout,
+      new RegExp(shortLived.slice(0, 6)),
+    );
+  });
+
+  test('a machine joins by the line, runs a pod, and tells its log over a certificate that it asked for', async () => {
+    const { said } = await start('node1', [podwire, ...line]);
+    await eventually('the node is Ready', async () => said().includes('Node node1 is Ready.'), 60_000);
+    await kubectl('run', 'web', '--image=busybox', '--', 'sh', '-c', 'echo hello; exec httpd -f -p 8080');
+    await kubectl('wait', '--for=condition=Ready', 'pod/web', '--timeout=60s');
+    await eventually(
+      'the log',
+      async () =>
+        (await on(controlPlane, ['kubectl', '--kubeconfig', '/etc/podwire/admin.kubeconfig', 'logs', 'web'], true))
+          .stdout === 'hello',
+    );
+  });
+
+  test('certificates are renewed in time, and nothing is restarted', async () => {
+    const serial = async (file: string): Promise<string> =>
+      (await on('node1', ['openssl', 'x509', '-noout', '-serial', '-in', `/var/lib/podwire/agent/pki/${file}`])).stdout;
+    const shown = async (): Promise<string> =>
+      (
+        await on(
+          controlPlane,
+          [
+            'sh',
+            '-c',
+            'openssl s_client -connect 10.244.98.11:10250 </dev/null 2>/dev/null | openssl x509 -noout -serial',
+          ],
+          true,
+        )
+      ).stdout;
+    for (const file of ['kubelet-client-current.pem', 'kubelet-server-current.pem']) {
+      const first = await serial(file);
+      await eventually(`another ${file}`, async () => (await serial(file)) !== first, 120_000);
+    }
+    await eventually(
+      'the new one is shown',
+      async () => (await shown()) === (await serial('kubelet-server-current.pem')),
+    );
+    assert.equal((await kubectl('logs', 'web')).stdout, 'hello');
+    await kubectl('wait', '--for=condition=Ready', 'node/node1', '--timeout=10s');
+    const restarts = await kubectl('get', 'pod', 'web', '-o', 'jsonpath={.status.containerStatuses[0].restartCount}');
+    assert.equal(restarts.stdout, '0');
+  });
+
+  test('a name of a node that lives is not given to another machine', async () => {
+    const again = await on(controlPlane, [podwire, ...line, '--node-name', 'node1'], true);
+    assert.equal(again.code, 1);
+    assert.match(again.stderr, /node node1 is Ready: a machine of that name lives/);
+  });
+});
