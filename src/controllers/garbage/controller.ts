@@ -1,6 +1,7 @@
 /** Garbage collection: what is owned goes with its owner. */
 import type { ApiClient, KubeObject } from '../../api/client.ts';
 import type { Change } from '../../api/informer.ts';
+import type { OwnerReference } from '../../api/types.gen.ts';
 import type { WorkQueue } from '../../api/work-queue.ts';
 import { startController, unlessGone, type ControllerContext } from '../controller.ts';
 import type { AnyResource } from '../known-resources.ts';
@@ -77,12 +78,22 @@ class GarbageCollector {
     await this.#removeFinalizer(owner, orphanFinalizer);
   }
 
-  /** The owner goes when no dependent that blocks it is left. */
+  /**
+   * The owner goes when no dependent that blocks it is left. One that is being deleted already wakes it by its end; one that in turn
+   * waits for this owner never would, so it blocks no longer.
+   */
   async #finishForeground(owner: Member): Promise<void> {
     const uid = owner.object.metadata.uid ?? '';
     const dependents = this.#graph.dependentsOf(uid);
-    if (!dependents.some(({ object }) => blocks(object, uid))) return this.#removeFinalizer(owner, foregroundFinalizer);
-    for (const dependent of dependents) this.#queue.add(OwnerGraph.keyOf(dependent));
+    const blocking = dependents.filter(({ object }) => blocks(object, uid));
+    if (blocking.length === 0) return this.#removeFinalizer(owner, foregroundFinalizer);
+    for (const dependent of dependents) {
+      if (!isBeingDeleted(dependent.object)) this.#queue.add(OwnerGraph.keyOf(dependent));
+    }
+    const knots = blocking.filter(
+      ({ object }) => isDeletedInForeground(object) && this.#graph.waitsFor(object.metadata.uid ?? '', uid),
+    );
+    await Promise.all(knots.map((dependent) => this.#patch(dependent, { ownerReferences: unblocked(dependent, uid) })));
   }
 
   async #collect(member: Member): Promise<void> {
@@ -108,6 +119,12 @@ class GarbageCollector {
     const patch = { metadata: { ...versionOf(object), ...metadata } };
     await unlessGone(this.#client.patch(type, { namespace, name }, patch, { type: 'merge' }));
   }
+}
+
+/** Its references, of which the one to this owner blocks no longer. */
+function unblocked({ object }: Member, ownerUid: string): OwnerReference[] {
+  const references = object.metadata.ownerReferences ?? [];
+  return references.map((each) => (each.uid === ownerUid ? { ...each, blockOwnerDeletion: false } : each));
 }
 
 /** Binds a write to this very version: an object that has been given another owner meanwhile is judged anew. */

@@ -139,4 +139,23 @@ describe('the garbage collector', () => {
     );
     await eventually(() => assert.equal(cluster.all(replicaSets).length, 0));
   });
+
+  it('ends a circle of owners that all block each other, and goes on with others', async (t) => {
+    const { cluster, context } = fakeWorld(t);
+    const made: KubeObject[] = [];
+    for (const name of ['a', 'b', 'c']) made.push(await cluster.create(configMaps, map(name)));
+    for (const [index, { metadata }] of made.entries()) {
+      const { uid = '', name = '' } = made[(index + 1) % made.length]?.metadata ?? {};
+      const ownerReferences = [{ ...owner(uid), name, blockOwnerDeletion: true }];
+      await cluster.patch(
+        configMaps,
+        { namespace, name: metadata.name ?? '' },
+        { metadata: { ownerReferences } },
+        { type: 'merge' },
+      );
+    }
+    startGarbageCollector(context);
+    await cluster.delete(configMaps, { namespace, name: 'a' }, { propagationPolicy: 'Foreground' });
+    await eventually(() => assert.equal(cluster.all(configMaps).length, 0));
+  });
 });

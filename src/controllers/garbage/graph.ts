@@ -5,7 +5,7 @@ import { keyOf, type Informer, type InformerFactory } from '../../api/informer.t
 import { events } from '../../api/resources.ts';
 import type { OwnerReference } from '../../api/types.gen.ts';
 import { knownResources, nameOf, resourceOf, type AnyResource } from '../known-resources.ts';
-import { isDeletedInForeground, type OwnerState } from './ownership.ts';
+import { blocks, isDeletedInForeground, type OwnerState } from './ownership.ts';
 
 /** An object and the resource it is of. */
 export interface Member {
@@ -56,6 +56,22 @@ export class OwnerGraph {
     return [...this.#informers].flatMap(([type, informer]) =>
       informer.byIndex('owner', uid).map((object) => ({ type, object })),
     );
+  }
+
+  /** Whether the foreground deletion of `uid` waits, over any number of others that wait as well, for `target`. */
+  waitsFor(uid: string, target: string): boolean {
+    const seen = new Set<string>();
+    const open = [uid];
+    for (let next = open.pop(); next !== undefined; next = open.pop()) {
+      const owner = next;
+      if (seen.has(owner)) continue;
+      seen.add(owner);
+      const blocking = this.dependentsOf(owner).filter(({ object }) => blocks(object, owner));
+      if (blocking.some(({ object }) => object.metadata.uid === target)) return true;
+      const waiting = blocking.filter(({ object }) => isDeletedInForeground(object));
+      open.push(...waiting.map(({ object }) => object.metadata.uid ?? ''));
+    }
+    return false;
   }
 
   /** An object with this UID has been seen to go. */
