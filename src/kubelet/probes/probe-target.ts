@@ -2,6 +2,7 @@
 import { connect } from 'node:net';
 import type { Container, Probe } from '../../api/types.gen.ts';
 import type { RuntimeService } from '../../runtime/contract.ts';
+import { grpcHealth } from './grpc-health.ts';
 import { portOf, sendGet, type HttpGet } from './http-get.ts';
 
 export interface ProbeOutcome {
@@ -51,12 +52,22 @@ async function probeHttp(get: HttpGet, port: number, seconds: number, podIP: str
   return code >= 200 && code < 400 ? { ok: true, output: '' } : failed(`HTTP probe failed with statuscode: ${code}`);
 }
 
+async function probeGrpc(
+  { port, service = '' }: NonNullable<Probe['grpc']>,
+  seconds: number,
+  host: string,
+): Promise<ProbeOutcome> {
+  const status = await grpcHealth({ host, port, service, seconds });
+  return status === 'SERVING' ? { ok: true, output: '' } : failed(`service unhealthy (responded with "${status}")`);
+}
+
 /** Never rejects: a probe that cannot be made has failed. */
 export async function runProbe(probe: Probe, target: ProbeTarget): Promise<ProbeOutcome> {
   const seconds = Math.max(1, probe.timeoutSeconds ?? 1);
-  const { exec, httpGet, tcpSocket } = probe;
+  const { exec, grpc, httpGet, tcpSocket } = probe;
   try {
     if (exec !== undefined) return await probeExec(exec.command ?? [], seconds, target);
+    if (grpc !== undefined) return await probeGrpc(grpc, seconds, target.podIP);
     const wanted = httpGet?.port ?? tcpSocket?.port;
     const port = wanted === undefined ? undefined : portOf(target.container, wanted);
     if (port === undefined) return failed('the probe names no handler or port that is known');
