@@ -1,10 +1,10 @@
-/** What `up` needs of the machine it runs on. */
-import { preflight } from '../kernel/preflight.ts';
+/** What `up` needs of the machine it runs on, and what a node needs of the machine that it is. */
+import { judgeMachine, lookAtMachine } from '../kernel/machine.ts';
+import { preflight, type Problem } from '../kernel/preflight.ts';
 import type { Exec } from '../kernel/exec.ts';
 import { LabError, type LabConfig } from '../lab/index.ts';
 
-const programs = {
-  bash: 'bash',
+const nodePrograms = {
   ip: 'iproute2',
   'iptables-restore': 'iptables',
   'iptables-save': 'iptables',
@@ -13,18 +13,23 @@ const programs = {
   crun: 'crun',
   catatonit: 'catatonit',
   busybox: 'busybox-static',
+  sysctl: 'procps',
+  tar: 'tar',
+  perl: 'perl-base',
+  unshare: 'util-linux',
+  nsenter: 'util-linux',
+  mount: 'mount',
+} as const;
+
+const labPrograms = {
+  ...nodePrograms,
+  bash: 'bash',
   's6-svscan': 's6',
   's6-ipcserver': 's6',
   's6-log': 's6',
   's6-supervise': 's6',
-  sysctl: 'procps',
-  tar: 'tar',
-  perl: 'perl-base',
   flock: 'util-linux',
   setsid: 'util-linux',
-  unshare: 'util-linux',
-  nsenter: 'util-linux',
-  mount: 'mount',
 } as const;
 
 /** By the option that asks for another one. */
@@ -42,13 +47,41 @@ function rangesOf({ nodeCIDR, podCIDR, serviceCIDR, ipv6 }: LabConfig): Record<s
 /** Rejects with a LabError that has one line for each thing missing. Nothing has been changed then. */
 export async function checkHost(exec: Exec, config: LabConfig): Promise<void> {
   const problems = await preflight(exec, {
-    programs,
+    programs: labPrograms,
     ranges: rangesOf(config),
     ownLink: `pw-${config.name}`,
     // An agent has one, for its folder of static pods; the host's own programs have a few as well.
     inotifyInstances: 2 * config.nodes.length + 16,
   });
   if (problems.length === 0) return;
-  const lines = problems.map(({ what, remedy }) => `  - ${what}: ${remedy}`);
-  throw new LabError(`this machine is not ready for a lab (nothing was changed):\n${lines.join('\n')}`);
+  throw new LabError(`this machine is not ready for a lab (nothing was changed):\n${listed(problems).join('\n')}`);
+}
+
+const listed = (problems: readonly Problem[]): string[] => problems.map(({ what, remedy }) => `  - ${what}: ${remedy}`);
+
+/** As lines, whether this very machine could be a node of a cluster, and what it is. */
+export async function examineHost(exec: Exec): Promise<{ readonly lines: readonly string[]; readonly ready: boolean }> {
+  const missing = await preflight(exec, { programs: nodePrograms, inotifyInstances: 16 });
+  // Without the programs there is no more to be asked.
+  if (missing.some(({ what }) => /is not installed|not run as root/.test(what)))
+    return { lines: verdictLines(missing, []), ready: false };
+  const machine = await lookAtMachine(exec);
+  const { problems, notes } = judgeMachine(machine);
+  const { kernel, memoryMiB, cgroupMode, controllers, iptables, nft = 'no nft' } = machine;
+  const facts = [
+    `kernel ${kernel}, ${memoryMiB} MiB of memory`,
+    `control groups: ${cgroupMode}, controllers of v2: ${controllers.join(' ') || 'none'}`,
+    `${iptables}; ${nft}`,
+  ];
+  const all = [...missing, ...problems];
+  return { lines: [...facts, ...verdictLines(all, notes)], ready: all.length === 0 };
+}
+
+function verdictLines(problems: readonly Problem[], notes: readonly Problem[]): string[] {
+  return [
+    ...(notes.length === 0 ? [] : ['worth knowing:', ...listed(notes)]),
+    ...(problems.length === 0
+      ? ['this machine can be a node.']
+      : ['this machine cannot be a node (nothing was changed):', ...listed(problems)]),
+  ];
 }

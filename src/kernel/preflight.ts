@@ -18,10 +18,10 @@ export interface Problem {
 export interface PreflightNeeds {
   /** Programs by name, with the Debian package that brings each. */
   readonly programs: Readonly<Record<string, string>>;
-  /** Address ranges that must not be in use yet, by what they are for. */
-  readonly ranges: Readonly<Record<string, string>>;
+  /** Address ranges that must not be in use yet, by what they are for; none when left out. */
+  readonly ranges?: Readonly<Record<string, string>>;
   /** A link whose routes are our own. */
-  readonly ownLink: string;
+  readonly ownLink?: string;
   /** How many inotify instances will be needed at least. */
   readonly inotifyInstances: number;
 }
@@ -120,7 +120,7 @@ async function inotify(needed: number): Promise<Problem[]> {
   if (!(limit < needed)) return [];
   return [
     {
-      what: `only ${limit} inotify instances are allowed, and this lab may need ${needed}`,
+      what: `only ${limit} inotify instances are allowed, and ${needed} may be needed`,
       remedy: 'sysctl -w fs.inotify.max_user_instances=8192',
     },
   ];
@@ -199,7 +199,8 @@ function firstLine(text: string): string {
   return text.trim().split('\n')[0] ?? '';
 }
 
-async function takenRanges(exec: Exec, { ranges, ownLink }: PreflightNeeds): Promise<Problem[]> {
+async function takenRanges(exec: Exec, { ranges, ownLink = '' }: PreflightNeeds): Promise<Problem[]> {
+  if (ranges === undefined) return [];
   return rangesInUse(await routesOfHost(exec), ranges, ownLink);
 }
 

@@ -6,6 +6,7 @@ interface DoctorArguments {
   readonly name: string;
   readonly 'pods-per-node': number;
   readonly probe: boolean;
+  readonly host: boolean;
 }
 
 export const doctorCommand: CommandModule<object, DoctorArguments> = {
@@ -25,8 +26,17 @@ export const doctorCommand: CommandModule<object, DoctorArguments> = {
         default: true,
         describe: 'make a pod for the time of the look on nodes that have none (--no-probe)',
       },
+      host: {
+        type: 'boolean',
+        default: false,
+        describe: 'look at this machine instead: whether it could be a node, and what it lacks; changes nothing',
+      },
     }),
-  handler: async ({ name, 'pods-per-node': podsPerNode, probe }) => {
+  handler: async ({ name, 'pods-per-node': podsPerNode, probe, host }) => {
+    if (host) {
+      await lookAtHost();
+      return;
+    }
     const [{ examine }, { withProbes }, { renderFailures, renderMatrix, renderSum }] = await Promise.all([
       import('../doctor/index.ts'),
       import('../doctor/probe-pods.ts'),
@@ -45,3 +55,14 @@ export const doctorCommand: CommandModule<object, DoctorArguments> = {
     }
   },
 };
+
+/** Exit code 1 when something is missing. */
+async function lookAtHost(): Promise<void> {
+  const [{ examineHost }, { runProcess }] = await Promise.all([
+    import('../host-checks.ts'),
+    import('../../kernel/run-process.ts'),
+  ]);
+  const { lines, ready } = await examineHost({ run: runProcess });
+  console.log(lines.join('\n'));
+  if (!ready) process.exitCode = 1;
+}
