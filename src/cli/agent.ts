@@ -98,7 +98,7 @@ async function startNode(argv: AgentArguments, { exec, logger, signal }: Ground)
   const network = argv['cni-conf-dir'] === undefined ? createNodeNetwork(ownNetwork) : pluginNetwork(argv, shared);
   startServiceAddresses({ ...shared, events: recorder('podwire-network') });
   const ociRuntime = argv['oci-runtime'] ?? ociRuntimeHere();
-  const { runtime, images } = createBuiltinRuntime({
+  const { runtime, images, prepare } = createBuiltinRuntime({
     exec,
     stateDir: argv['state-dir'],
     runDir: argv['run-dir'],
@@ -108,7 +108,8 @@ async function startNode(argv: AgentArguments, { exec, logger, signal }: Ground)
     logger,
     ociRuntime,
   });
-  const [version] = await Promise.all([versionOf(exec, ociRuntime), network.start()]);
+  // The proxy's relay outlives this process: it must not be started before.
+  const [version] = await Promise.all([versionOf(exec, ociRuntime), network.start(), prepare()]);
   const departures = createDepartures();
   const kubelet = startKubelet({
     client,

@@ -69,10 +69,16 @@ const lookIntervalMs = 500;
 export function createBuiltinRuntime(options: BuiltinRuntimeOptions): {
   readonly runtime: RuntimeService;
   readonly images: ImageService;
+  /**
+   * What `start` begins with: the process that starts programs leaves the control group that we run in. Whoever starts a program that is
+   * to outlive this process waits for it: a supervisor that ends the group would end that one too. Rejects as `start` does.
+   */
+  readonly prepare: () => Promise<void>;
 } {
   const { imageDir: dir, exec, logger } = options;
   const images = createImageService({ dir, exec, logger });
-  return { runtime: new BuiltinRuntime(options, images), images };
+  const runtime = new BuiltinRuntime(options, images);
+  return { runtime, images, prepare: () => runtime.prepare() };
 }
 
 /** The program that suits this host's control groups: `crun`, or `runc` where they are hybrid. Throws when it is not installed. */
@@ -93,6 +99,7 @@ class BuiltinRuntime implements RuntimeService {
   readonly #suspects = new Set<string>();
   #audit: NodeJS.Timeout | undefined;
   #node: RuntimeNode | undefined;
+  #prepared: Promise<void> | undefined;
 
   constructor(options: BuiltinRuntimeOptions, images: ContainerImages) {
     this.#options = options;
@@ -103,12 +110,24 @@ class BuiltinRuntime implements RuntimeService {
     this.#watch = new ExitWatch(this.#places.exits, (exit) => this.#onExit(exit));
   }
 
-  async start(): Promise<void> {
-    const { exec, logger, network, ociRuntime, pauseProgram = '/usr/bin/catatonit' } = this.#options;
+  /** See {@link createBuiltinRuntime}. */
+  prepare(): Promise<void> {
+    this.#prepared ??= this.#prepare();
+    return this.#prepared;
+  }
+
+  async #prepare(): Promise<void> {
+    const { exec, pauseProgram = '/usr/bin/catatonit' } = this.#options;
     const cgroups = cgroupLayout();
-    const runtime = chooseOciRuntime(cgroups, this.#places.oci, ociRuntime);
     await prepareFolders(this.#places, cgroups, pauseProgram);
     moveStarterAside(exec, cgroups, this.#places.conmonCgroup);
+  }
+
+  async start(): Promise<void> {
+    const { exec, logger, network, ociRuntime } = this.#options;
+    const cgroups = cgroupLayout();
+    const runtime = chooseOciRuntime(cgroups, this.#places.oci, ociRuntime);
+    await this.prepare();
     const host = await probeHost(cgroups);
     if (!host.deviceRules) logger.warn('device rules are left out: they need CAP_SYS_RESOURCE here');
     this.#sandboxes.load();
