@@ -13,7 +13,9 @@ export type LayerFile =
   | { readonly kind: 'folder'; readonly path: string; readonly mode: number }
   | { readonly kind: 'file'; readonly path: string; readonly mode: number; readonly content: Buffer | string }
   /** A hard link to a file before it. */
-  | { readonly kind: 'link'; readonly path: string; readonly mode: number; readonly target: string };
+  | { readonly kind: 'link'; readonly path: string; readonly mode: number; readonly target: string }
+  /** To a path as the container sees it. */
+  | { readonly kind: 'symlink'; readonly path: string; readonly mode: number; readonly target: string };
 
 export interface MadeImage {
   /** In full: `docker.io/library/busybox:latest`. */
@@ -37,8 +39,8 @@ export async function packLayer(files: readonly LayerFile[]): Promise<Buffer> {
   for (const file of files) {
     const { path, mode } = file;
     if (file.kind === 'folder') archive.entry({ ...owner, name: `${path}/`, type: 'directory', mode, size: 0 }, '');
-    else if (file.kind === 'link')
-      archive.entry({ ...owner, name: path, type: 'link', linkname: file.target, mode, size: 0 }, '');
+    else if (file.kind === 'link' || file.kind === 'symlink')
+      archive.entry({ ...owner, name: path, type: file.kind, linkname: file.target, mode, size: 0 }, '');
     else archive.entry({ ...owner, name: path, mode, size: Buffer.byteLength(file.content) }, file.content);
   }
   archive.finalize();

@@ -5,15 +5,19 @@ import type { Exec } from '../../kernel/exec.ts';
 import type { ImageInfo, ImageService } from '../contract.ts';
 import { importMadeImage, packLayer, type LayerFile } from './made-image.ts';
 
-export interface ProgramImageOptions {
-  readonly images: ImageService;
+export interface ProgramParts {
   readonly exec: Exec;
-  /** The name that it goes by. */
-  readonly name: string;
   /** Node's own file. */
   readonly node: string;
-  /** The bundle's folder, and the file in it that is started. */
+  /** The bundle's. */
   readonly folder: string;
+}
+
+export interface ProgramImageOptions extends ProgramParts {
+  readonly images: ImageService;
+  /** The name that it goes by. */
+  readonly name: string;
+  /** The file of the bundle that is started. */
   readonly entry: string;
 }
 
@@ -28,7 +32,7 @@ export function librariesOf(lddOutput: string): string[] {
 }
 
 /** Every folder above a path, the topmost first. */
-function foldersOf(paths: readonly string[]): LayerFile[] {
+export function foldersOf(paths: readonly string[]): LayerFile[] {
   const folders = new Set<string>();
   for (const path of paths) {
     const parts = dirname(path).split('/');
@@ -37,7 +41,7 @@ function foldersOf(paths: readonly string[]): LayerFile[] {
   return [...folders].sort().map((path) => ({ kind: 'folder', path, mode: 0o755 }));
 }
 
-async function nodeFiles({ exec, node }: ProgramImageOptions): Promise<LayerFile[]> {
+async function nodeFiles({ exec, node }: ProgramParts): Promise<LayerFile[]> {
   const { stdout } = await exec.run({ argv: ['ldd', node] });
   const files = await Promise.all(
     [[node, nodePlace] as const, ...librariesOf(stdout).map((path) => [path, path.slice(1)] as const)].map(
@@ -57,7 +61,7 @@ async function nodeFiles({ exec, node }: ProgramImageOptions): Promise<LayerFile
   return [...foldersOf([...all.map(({ path }) => path), 'tmp/.']), ...all];
 }
 
-async function bundleFiles({ folder }: ProgramImageOptions): Promise<LayerFile[]> {
+async function bundleFiles({ folder }: ProgramParts): Promise<LayerFile[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   const paths = entries
     .filter((entry) => entry.isFile())
@@ -77,12 +81,16 @@ async function bundleFiles({ folder }: ProgramImageOptions): Promise<LayerFile[]
   return [...foldersOf(files.map(({ path }) => path)), ...files];
 }
 
+/** Node as `/usr/local/bin/node`, and over it the bundle in `/opt/podwire`. Rejects when Node's libraries cannot be told. */
+export async function programLayers(parts: ProgramParts): Promise<readonly Buffer[]> {
+  return Promise.all([nodeFiles(parts).then(packLayer), bundleFiles(parts).then(packLayer)]);
+}
+
 /** Makes and imports it; `node ENTRY` is what it runs, with the container's arguments. Rejects when Node's libraries cannot be told. */
 export async function makeProgramImage(options: ProgramImageOptions): Promise<ImageInfo> {
-  const layers = await Promise.all([nodeFiles(options).then(packLayer), bundleFiles(options).then(packLayer)]);
   return importMadeImage(options.images, {
     names: [options.name],
-    layers,
+    layers: await programLayers(options),
     config: { Env: ['PATH=/usr/local/bin'], Entrypoint: [`/${nodePlace}`, `/${bundlePlace}/${options.entry}`] },
   });
 }
