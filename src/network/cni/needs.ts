@@ -19,9 +19,14 @@ function portOf(value: unknown, name: string): number {
   return value;
 }
 
+/** Go reads names of fields in any case, and containerd writes `HostPort` where the convention has `hostPort`. */
+function inLowerCase(entry: object): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(Object.entries(entry).map(([key, value]) => [key.toLowerCase(), value as unknown]));
+}
+
 function hostPortOf(entry: unknown): HostPort {
   if (typeof entry !== 'object' || entry === null) throw invalid('portMappings: an entry is no object');
-  const { hostPort, containerPort, protocol = 'tcp', hostIP = '' } = entry as Readonly<Record<string, unknown>>;
+  const { hostport, containerport, protocol = 'tcp', hostip: hostIP = '' } = inLowerCase(entry);
   const upper = String(protocol).toUpperCase();
   if (!protocols.includes(upper))
     throw invalid(`portMappings: protocol ${upper} is not one of ${protocols.join(', ')}`);
@@ -29,8 +34,8 @@ function hostPortOf(entry: unknown): HostPort {
     throw invalid('portMappings: hostIP is no address');
   return {
     hostIP,
-    hostPort: portOf(hostPort, 'hostPort'),
-    containerPort: portOf(containerPort, 'containerPort'),
+    hostPort: portOf(hostport, 'hostPort'),
+    containerPort: portOf(containerport, 'containerPort'),
     protocol: upper,
   };
 }

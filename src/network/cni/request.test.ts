@@ -67,7 +67,8 @@ test('host ports, as runtimes pass them on', () => {
     needs([
       { hostPort: 8080, containerPort: 80, protocol: 'tcp', hostIP: '' },
       { hostPort: 53, containerPort: 53, protocol: 'udp', hostIP: '192.0.2.1' },
-      { hostPort: 90, containerPort: 9 },
+      // as containerd has it
+      { HostPort: 90, ContainerPort: 9, Protocol: 'tcp', HostIP: '' },
     ]),
     {
       hostPorts: [
