@@ -30,7 +30,7 @@ async function layerOf(files: readonly LayerFile[]): Promise<Buffer> {
 }
 
 async function busybox(): Promise<MadeImage> {
-  const { stdout } = await execa('busybox', ['--list']);
+  const { stdout } = await execa('/bin/busybox', ['--list']);
   const names = stdout.split('\n').filter((name) => /^[\w[.-]+$/.test(name) && name !== 'busybox');
   const links = names.map((name): LayerFile => ({
     kind: 'link',
