@@ -1,7 +1,5 @@
 /** The pod network as a process of its own, for runtimes that call CNI: needs to list and watch Nodes and Pods. */
 import { once } from 'node:events';
-import { access } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createEventRecorder } from '../api/event-recorder.ts';
 import { createApiClient } from '../api/http-client.ts';
@@ -15,26 +13,11 @@ import { readKubeconfigFile } from './kubeconfig-file.ts';
 import { shutdownSignal } from './shutdown.ts';
 
 const lookMs = 100;
-/** A plugin of others that does what ours leaves to it, when it lies beside it. */
-const companions = ['bandwidth'];
-
-async function present(folder: string, programs: readonly string[]): Promise<readonly string[]> {
-  const found = await Promise.all(
-    programs.map((name) =>
-      access(join(folder, name)).then(
-        () => [name],
-        () => [],
-      ),
-    ),
-  );
-  return found.flat();
-}
-
 /** A configuration before there are addresses would make a runtime call the node's network ready. */
 async function installWhenReady(network: NodeNetwork, argv: NetworkArguments, signal: AbortSignal): Promise<void> {
   while (!network.ready) await sleep(lookMs, undefined, { signal });
   const { 'cni-bin-dir': binDir, 'cni-conf-dir': confDir, 'cni-socket': socket } = argv;
-  await installCni({ socket, binDir, confDir }, await present(binDir, companions));
+  await installCni({ socket, binDir, confDir });
 }
 
 /** Runs until SIGTERM; links, routes and rules outlive it. Rejects when the kubeconfig cannot be used, or the plugin cannot be written. */

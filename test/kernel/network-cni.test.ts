@@ -71,7 +71,7 @@ before(async () => {
     signal: abort.signal,
   });
   await network.start();
-  await installCni({ socket, binDir: join(folder, 'bin'), confDir: join(folder, 'net.d') }, []);
+  await installCni({ socket, binDir: join(folder, 'bin'), confDir: join(folder, 'net.d') });
   for (const name of ['c1', 'c2', 'c3', 'c4']) await exec.sh(`ip netns add ${name}`);
 });
 
@@ -195,6 +195,17 @@ test('host ports come with ADD and go with DEL', { skip: noRoot }, async () => {
   assert.equal(bad.code, 7);
 });
 
+test('limits of bandwidth come with ADD and go with DEL', { skip: noRoot }, async () => {
+  const shaped = async (): Promise<string> =>
+    `${await lab.nodeA.exec.sh('tc qdisc show')}${await lab.nodeA.exec.sh('ip -o link show type ifb')}`;
+  const bandwidth = { ingressRate: 8_000_000, ingressBurst: 2_147_483_647, egressRate: 16_000_000 };
+  const { exit, msg } = await cni('ADD', 'c4', { runtimeConfig: { bandwidth } });
+  assert.equal(exit, 0, msg ?? '');
+  assert.match(await shaped(), /tbf .*rate 8Mbit[^]*tbf .*rate 16Mbit|tbf .*rate 16Mbit[^]*tbf .*rate 8Mbit/);
+  assert.equal((await cni('DEL', 'c4')).exit, 0);
+  assert.doesNotMatch(await shaped(), /tbf|ifb/);
+});
+
 test('what cannot be a pod is refused by its code, and leaves nothing behind', { skip: noRoot }, async () => {
   const state = async (): Promise<unknown> => [
     await linksOfA(),
@@ -255,5 +266,5 @@ test('a runtime finds program and configuration', () => {
   const conflist = JSON.parse(readFileSync(join(folder, 'net.d/05-podwire.conflist'), 'utf8')) as {
     plugins: unknown[];
   };
-  assert.deepEqual(conflist.plugins, [{ type: 'podwire', capabilities: { portMappings: true } }]);
+  assert.deepEqual(conflist.plugins, [{ type: 'podwire', capabilities: { portMappings: true, bandwidth: true } }]);
 });

@@ -1,11 +1,11 @@
 /** What a runtime asks of the network besides an address: the capabilities that our configuration names (CNI conventions, "runtimeConfig"). Pure; input is hostile. */
 import { parseIP } from '../../api/addresses.ts';
-import type { HostPort, PodNeeds } from '../contract.ts';
+import type { HostPort, PodBandwidth, PodNeeds } from '../contract.ts';
 import { CniError, cniCodes } from './errors.ts';
 import type { CniConfig } from './request.ts';
 
 /** What `capabilities` of our part of the configuration says, so that a runtime passes it on. */
-export const capabilities = { portMappings: true } as const;
+export const capabilities = { portMappings: true, bandwidth: true } as const;
 
 /** Each is a rule a family that every packet to the node may walk by. */
 const maxPorts = 1024;
@@ -40,11 +40,32 @@ function hostPortOf(entry: unknown): HostPort {
   };
 }
 
-/** Throws a CniError for what can be none. A mapping of host port 0 asks for nothing, as runtimes list every port of a pod. */
-export function needsOf({ runtimeConfig }: CniConfig): PodNeeds {
-  const mappings = runtimeConfig?.portMappings ?? [];
+function hostPortsOf(mappings: unknown): Pick<PodNeeds, 'hostPorts'> {
   if (!Array.isArray(mappings)) throw invalid('portMappings is no list');
   if (mappings.length > maxPorts) throw invalid(`portMappings: more than ${maxPorts}`);
   const hostPorts = mappings.map(hostPortOf).filter(({ hostPort }) => hostPort > 0);
   return hostPorts.length === 0 ? {} : { hostPorts };
+}
+
+/** Bits a second; the bounds are those of a pod's annotations. How much may pass at once is ours to choose. */
+const [minRate, maxRate] = [1e3, 1e15];
+
+function rateOf(value: unknown, direction: keyof PodBandwidth): PodBandwidth {
+  if (value === undefined || value === 0) return {};
+  if (typeof value !== 'number' || !(value >= minRate && value <= maxRate))
+    throw invalid(`bandwidth: ${direction}Rate is not between 1 kbit and 1 Pbit a second`);
+  return { [direction]: Math.floor(value) };
+}
+
+function bandwidthOf(limits: unknown): Pick<PodNeeds, 'bandwidth'> {
+  if (typeof limits !== 'object' || limits === null) throw invalid('bandwidth is no object');
+  const { ingressrate, egressrate } = inLowerCase(limits);
+  const bandwidth = { ...rateOf(ingressrate, 'ingress'), ...rateOf(egressrate, 'egress') };
+  return Object.keys(bandwidth).length === 0 ? {} : { bandwidth };
+}
+
+/** Throws a CniError for what can be none. Host port 0 and rate 0 ask for nothing: runtimes list every port of a pod. */
+export function needsOf({ runtimeConfig }: CniConfig): PodNeeds {
+  const { portMappings = [], bandwidth = {} } = runtimeConfig ?? {};
+  return { ...hostPortsOf(portMappings), ...bandwidthOf(bandwidth) };
 }

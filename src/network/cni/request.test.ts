@@ -90,6 +90,21 @@ test('host ports, as runtimes pass them on', () => {
     assert.throws(() => needs(bad), { name: 'CniError', code: 7 });
 });
 
+test('limits of bandwidth, as runtimes pass them on', () => {
+  const needs = (bandwidth: unknown): unknown =>
+    needsOf(parseRequest(message({}, { cniVersion: '1.1.0', name: 'n', runtimeConfig: { bandwidth } })).config);
+  assert.deepEqual(needs({ ingressRate: 8_000_000, ingressBurst: 2_147_483_647 }), {
+    bandwidth: { ingress: 8_000_000 },
+  });
+  // as containerd has it
+  assert.deepEqual(needs({ IngressRate: 0, IngressBurst: 0, EgressRate: 1e6, EgressBurst: 1 }), {
+    bandwidth: { egress: 1e6 },
+  });
+  assert.deepEqual(needs({}), {});
+  for (const bad of ['fast', { ingressRate: -1 }, { egressRate: 1e16 }, { egressRate: '1M' }])
+    assert.throws(() => needs(bad), { name: 'CniError', code: 7 });
+});
+
 test('errors are answered in the version that was asked in', () => {
   assert.equal(versionOf(message({}, { cniVersion: '0.4.0' })), '0.4.0');
   assert.equal(versionOf(message({}, { cniVersion: '9.9.9' })), '1.0.0');

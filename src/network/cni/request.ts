@@ -15,7 +15,7 @@ export interface CniConfig {
   readonly name: string;
   readonly prevResult?: { readonly ips?: readonly { readonly address?: string }[] };
   /** What the runtime passes on of the pod, by capability. */
-  readonly runtimeConfig?: { readonly portMappings?: unknown };
+  readonly runtimeConfig?: { readonly portMappings?: unknown; readonly bandwidth?: unknown };
   readonly 'cni.dev/valid-attachments'?: readonly { readonly containerID: string; readonly ifname: string }[];
 }
 
