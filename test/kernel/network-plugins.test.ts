@@ -202,3 +202,21 @@ test(
     await network.tearDown(pod('d'));
   },
 );
+
+test('ptp: a route a pod in the place of a bridge', { skip: cannot }, async () => {
+  const ptp = { type: 'ptp', ipMasq: true, ipam: { type: 'host-local', dataDir: ipam, subnet: '10.99.2.0/24' } };
+  const list = JSON.stringify({ cniVersion: '1.0.0', name: 'routed', plugins: [ptp] });
+  const before = await traces();
+  // The first by name is taken.
+  writeFileSync(join(confDir, '00-ptp.conflist'), list);
+  const [one, two] = [await network.setUp(pod('p1')), await network.setUp(pod('p2'))];
+  const [ip = ''] = two.ips;
+  assert.match(ip, /^10\.99\.2\.\d+$/);
+  assert.match(await lab.nodeA.exec.sh('ip route show'), new RegExp(`^${ip.replaceAll('.', '\\.')} dev veth`, 'm'));
+  const server = await serveIn(lab.nodeA, two.netns, 'p2');
+  assert.match((await askFrom(lab.nodeA, one.netns, 'tcp', ip, 8080)).join(), /^p2 10\.99\.2\./);
+  await server.end();
+  for (const name of ['p1', 'p2']) await network.tearDown(pod(name));
+  assert.equal(await traces(), before);
+  rmSync(join(confDir, '00-ptp.conflist'));
+});
