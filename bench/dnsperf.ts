@@ -3,6 +3,9 @@ import { command } from './contenders.ts';
 import { quantile } from './figures.ts';
 
 export interface Load {
+  /** A command that it is run under, to ask from elsewhere. */
+  readonly under?: readonly string[];
+  readonly address: string;
   readonly port: number;
   /** A file of `NAME TYPE` lines. */
   readonly names: string;
@@ -11,9 +14,18 @@ export interface Load {
 
 const clients = ['-c', '20'];
 
+/**
+ * With PODWIRE_BENCH_REALTIME set, server and asker go before all other work of the machine: what is left is what they cost
+ * themselves, and not who waited longer for a core.
+ */
+export const ahead: readonly string[] = process.env['PODWIRE_BENCH_REALTIME'] === undefined ? [] : ['chrt', '-f', '10'];
+
 const at = (load: Load): string[] => [
+  ...(load.under ?? []),
+  ...ahead,
+  'dnsperf',
   '-s',
-  '127.0.0.1',
+  load.address,
   '-p',
   `${load.port}`,
   '-d',
@@ -39,12 +51,12 @@ export function latencies(output: string): number[] {
 
 /** Answers a second when as many are asked as are answered. */
 export async function mostAnswers(load: Load): Promise<number> {
-  return Math.round(answersPerSecond(await command(['dnsperf', ...at(load), ...clients, '-q', '200'])));
+  return Math.round(answersPerSecond(await command([...at(load), ...clients, '-q', '200'])));
 }
 
 /** Microseconds at an even load. */
 export async function answerTimes(load: Load, perSecond: number): Promise<{ p50: number; p99: number; mean: number }> {
-  const all = latencies(await command(['dnsperf', ...at(load), ...clients, '-v', '-Q', `${perSecond}`]));
+  const all = latencies(await command([...at(load), ...clients, '-v', '-Q', `${perSecond}`]));
   const mean = all.reduce((sum, one) => sum + one, 0) / all.length;
   return { p50: quantile(all, 0.5), p99: quantile(all, 0.99), mean };
 }

@@ -95,7 +95,7 @@ const container = ({ image, domain, clusterIPs, reverseCIDRs }: DnsObjectsOption
   ],
   readinessProbe: { httpGet: { path: '/ready', port: healthPort }, periodSeconds: 1, failureThreshold: 3 },
   livenessProbe: { httpGet: { path: '/health', port: healthPort }, periodSeconds: 10, timeoutSeconds: 5 },
-  resources: { requests: { cpu: '50m', memory: '64Mi' } },
+  resources: { requests: { cpu: '100m', memory: '64Mi' } },
   securityContext: {
     allowPrivilegeEscalation: false,
     readOnlyRootFilesystem: true,
