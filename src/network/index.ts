@@ -41,6 +41,8 @@ export interface NodeNetworkOptions {
   readonly vxlanPort?: number;
   /** Of both families: who there sees a pod sees it as it is. None when left out. */
   readonly nonMasqueradeCIDRs?: readonly string[];
+  /** Addresses on the bridge besides the gateways, the same on every node, at which a node answers its own pods. None when left out. */
+  readonly localAddresses?: readonly string[];
   readonly informers: InformerFactory;
   readonly events: EventRecorder;
   readonly logger: Logger;
@@ -88,6 +90,7 @@ class BridgeNetwork implements NodeNetwork {
       nonMasqueradeCIDRs,
       mode,
       vxlanPort,
+      localAddresses: options.localAddresses ?? [],
       logger: this.#logger,
     });
     this.#hostPorts = new HostPorts(exec, nodeIPs, this.#logger);

@@ -34,6 +34,12 @@ import {
   type ObservedOverlay,
 } from './plan-overlay.ts';
 
+const localAddress = (address: string) => ({
+  address,
+  prefixLength: familyOfText(address).bits,
+  why: 'pods of this node ask here',
+});
+
 export interface NodeLinkOptions {
   readonly exec: Exec;
   readonly nodeName: string;
@@ -45,6 +51,8 @@ export interface NodeLinkOptions {
   readonly nonMasqueradeCIDRs: readonly string[];
   readonly mode: PodNetworkMode;
   readonly vxlanPort: number;
+  /** Addresses besides the gateways at which this node answers its pods. */
+  readonly localAddresses: readonly string[];
   readonly logger: Logger;
 }
 
@@ -182,26 +190,27 @@ export class NodeLink {
   }
 
   #target({ podCIDRs, peers }: Wanted, links: readonly Link[]): Target {
-    const { nodeName, nodeIPs, mode, vxlanPort } = this.#options;
+    const { nodeName, nodeIPs, mode, vxlanPort, localAddresses } = this.#options;
     const uplink = uplinkOf(links, nodeIPs);
     // The family that carries the overlay's packets.
     const local = nodeIPs.find((ip) => ofFamily(podCIDRs, familyOfText(ip)) !== undefined) ?? '';
     const uplinkMtu = uplink?.mtu ?? defaultMtu;
     // A node across may come at any time, and pods keep the MTU that they were made with.
     const mtu = mode === 'routes' ? uplinkMtu : overlayMtu(uplinkMtu, local);
-    const addresses = podCIDRs.map((text) => {
+    const gatewayAddresses = podCIDRs.map((text) => {
       const cidr = parseCIDR(text);
       return { address: gatewayOf(cidr), prefixLength: cidr.prefixLength };
     });
+    const gateways = gatewayAddresses.map(({ address }) => address);
     const alias = bridgeAlias(nodeName);
-    const bridge = { alias, mac: macOf(addresses[0]?.address ?? ''), mtu, addresses };
+    const addresses = [...gatewayAddresses, ...localAddresses.map(localAddress)];
+    const bridge = { alias, mac: macOf(gateways[0] ?? ''), mtu, addresses };
     // A node has no route for a family that its own pods do not have.
     const others = peers.filter(
       ({ node, ip }) => node !== nodeName && ofFamily(podCIDRs, familyOfText(ip)) !== undefined,
     );
     const marked = markAcross(others, mode, local, uplink);
     const vteps = vtepsOf(marked, local);
-    const gateways = addresses.map(({ address }) => address);
     const tunnel = {
       alias,
       mac: overlayMac(podCIDRs[0] ?? ''),

@@ -24,8 +24,8 @@ export interface DesiredNode {
     readonly alias: string;
     readonly mac: string;
     readonly mtu: number;
-    /** The gateways of this node's pods, one a family. */
-    readonly addresses: readonly LinkAddress[];
+    /** The gateways of this node's pods, one a family, first; then what else answers here, with the reason. */
+    readonly addresses: readonly (LinkAddress & { readonly why?: string })[];
   };
   readonly peers: readonly Peer[];
   /** The link towards the other nodes; undefined when the node's address stands on none. */
@@ -112,11 +112,16 @@ function addressSteps({ addresses }: DesiredNode['bridge'], link: Link | undefin
   const added = addresses.filter((one) => !there.has(addressText(one)));
   return [
     ...gone.map((text) =>
-      step('delete', `address ${text}`, 'not the gateway of a pod CIDR', `address delete ${text} dev ${bridgeName}`),
+      step(
+        'delete',
+        `address ${text}`,
+        'not the gateway of a pod CIDR, nor asked for',
+        `address delete ${text} dev ${bridgeName}`,
+      ),
     ),
     ...added.map((one) => {
       const line = `address replace ${addressText(one)} dev ${bridgeName}${addressFlags(one.address)}`;
-      return step('add', `address ${addressText(one)}`, 'gateway of the pods', line);
+      return step('add', `address ${addressText(one)}`, one.why ?? 'gateway of the pods', line);
     }),
   ];
 }

@@ -115,6 +115,18 @@ test('two families: an address and a route of each, and settings without which I
   assert.deepEqual(planNode(desired, { ...standing, links }).lines, ['address delete fd00:45:1::1/64 dev pw0']);
 });
 
+test('an address for the pods of this node stands beside the gateway, is put back, and goes when nobody asks for it', () => {
+  const local = { address: '169.254.20.10', prefixLength: 32, why: 'pods of this node ask here' };
+  const wanted = { ...desired, bridge: { ...bridge, addresses: [gateway, local] } };
+  const plan = planNode(wanted, standing);
+  assert.deepEqual(plan.lines, ['address replace 169.254.20.10/32 dev pw0']);
+  assert.match(printChanges(plan.steps), /^add address 169\.254\.20\.10\/32: pods of this node ask here$/m);
+  const { address, prefixLength } = local;
+  const links = standing.links.map((one) => ({ ...one, addresses: [...one.addresses, { address, prefixLength }] }));
+  assert.deepEqual(planNode(wanted, { ...standing, links }).lines, []);
+  assert.deepEqual(planNode(desired, { ...standing, links }).lines, ['address delete 169.254.20.10/32 dev pw0']);
+});
+
 test('IPv6 pods are masqueraded as IPv4 ones are', () => {
   const { chains, hooks } = networkRules({
     family: ipv6,
