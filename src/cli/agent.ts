@@ -36,8 +36,13 @@ async function versionOf(exec: Exec, program: string): Promise<string> {
   }
 }
 
-function networkSettings(argv: AgentArguments): Pick<NodeNetworkOptions, 'mode' | 'vxlanPort'> {
-  return { mode: argv['pod-network'], vxlanPort: argv['vxlan-port'] };
+function networkSettings(argv: AgentArguments): Pick<NodeNetworkOptions, 'mode' | 'vxlanPort' | 'localAddresses'> {
+  return { mode: argv['pod-network'], vxlanPort: argv['vxlan-port'], localAddresses: argv['node-local-dns'] };
+}
+
+/** This node's own comes first: when it is gone its port refuses at once, and a resolver goes on to the next. */
+function dnsServersOf(argv: AgentArguments): Pick<KubeletOptions, 'clusterDNS'> {
+  return { clusterDNS: [...argv['node-local-dns'], ...(argv['cluster-dns'] ?? [])] };
 }
 
 function proxySettings(argv: AgentArguments): Partial<ProxyOptions> {
@@ -125,7 +130,7 @@ async function startNode(argv: AgentArguments, { exec, logger, signal }: Ground)
     port: argv.port,
     tls: servingTls(argv, { client, logger, signal }),
     clusterDomain: argv['cluster-domain'],
-    ...(argv['cluster-dns'] === undefined ? {} : { clusterDNS: argv['cluster-dns'] }),
+    ...dnsServersOf(argv),
     runtimeVersion: `conmon+${ociRuntime}://${version}`,
     maxPods: argv['max-pods'],
     nodeLeaseDurationSeconds: argv['node-lease-duration-seconds'],

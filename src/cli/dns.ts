@@ -7,6 +7,7 @@ import type { ClientConfig } from '../api/kubeconfig.ts';
 import { createLogger } from '../api/logger.ts';
 import { createInformerFactory } from '../api/shared-informers.ts';
 import { parseServer, parseStubDomain, serversOfResolvConf, startDns } from '../dns/index.ts';
+import { untilAddressHere } from './address-wait.ts';
 import type { DnsArguments } from './commands/dns.ts';
 import { UsageError } from './errors.ts';
 import { inClusterConfig } from './in-cluster-config.ts';
@@ -35,6 +36,7 @@ export async function runDns(argv: DnsArguments): Promise<void> {
       ? serversOfResolvConf(readFileSync(argv['resolv-conf'], 'utf8'), [argv['bind-address']])
       : parsed('--upstream', () => (argv.upstream ?? []).map(parseServer));
   const stubDomains = parsed('--stub-domain', () => new Map(argv['stub-domain'].map(parseStubDomain)));
+  await untilAddressHere(argv['bind-address'], { logger, signal });
   const client = createApiClient(clientConfig(argv));
   const dns = await startDns({
     informers: createInformerFactory(client, { logger, signal }),

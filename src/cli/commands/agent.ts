@@ -14,6 +14,7 @@ export interface AgentArguments {
   readonly 'vxlan-port': number;
   readonly 'cluster-domain': string;
   readonly 'cluster-dns': readonly string[] | undefined;
+  readonly 'node-local-dns': readonly string[];
   readonly port: number;
   readonly 'client-ca-file': string;
   readonly 'tls-cert-file': string | undefined;
@@ -84,6 +85,16 @@ const rangeOptions = {
   },
 } as const;
 
+const dnsOptions = {
+  'cluster-dns': { type: 'string', array: true, describe: "the cluster's DNS; pods get the node's without it" },
+  'node-local-dns': {
+    type: 'string',
+    array: true,
+    default: [] as string[],
+    describe: 'an address that pods ask before it, where a `podwire dns` of this node listens',
+  },
+} as const;
+
 export const agentCommand: CommandModule<object, AgentArguments> = {
   command: 'agent',
   describe: 'a node: kubelet, pod network and Service proxy in one process',
@@ -98,7 +109,7 @@ export const agentCommand: CommandModule<object, AgentArguments> = {
       },
       ...rangeOptions,
       'cluster-domain': { type: 'string', default: 'cluster.local' },
-      'cluster-dns': { type: 'string', array: true, describe: "the cluster's DNS; pods get the node's without it" },
+      ...dnsOptions,
       port: { type: 'number', default: 10250, describe: "the node's HTTPS API (logs, exec)" },
       'client-ca-file': { type: 'string', demandOption: true, describe: 'who signs those that may use it' },
       'tls-cert-file': { type: 'string', implies: 'tls-private-key-file', describe: 'how it shows who it is' },
