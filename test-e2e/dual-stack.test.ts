@@ -6,6 +6,7 @@ import { machineState } from './machine-state.ts';
 import { added } from './node-state.ts';
 import { dualStackStories } from './stories/dual-stack.ts';
 import { hostPortStories } from './stories/host-ports.ts';
+import { nodeLocalDnsStories } from './stories/node-local-dns.ts';
 
 const lab = new Lab(process.env['PODWIRE_DUAL_LAB'] ?? 'pwdual');
 let failed = false;
@@ -15,7 +16,7 @@ describe('a lab of two families', { concurrency: 1 }, () => {
 
   before(async () => {
     beforeUp = await machineState(lab.name);
-    await lab.up(['--nodes', '2', '--ip-family', 'dual']);
+    await lab.up(['--nodes', '2', '--ip-family', 'dual', '--dns', 'node-local']);
   });
 
   afterEach((context) => {
@@ -29,6 +30,7 @@ describe('a lab of two families', { concurrency: 1 }, () => {
 
   dualStackStories(lab);
   hostPortStories(lab);
+  nodeLocalDnsStories(lab);
 
   test('down leaves nothing', async () => {
     await lab.podwire(['down']);

@@ -8,7 +8,7 @@ import {
   LabError,
   maxNodes,
   maxSegments,
-  onOff,
+  dnsChoices,
   podNetworks,
 } from './config.ts';
 import { ipFamilies } from './ipv6-ranges.ts';
@@ -71,7 +71,7 @@ export const fileFields: Field = {
     },
     internet: oneOf(...internetChoices),
     nodeMonitorGracePeriodSeconds: { type: 'integer', ...graceSecondsRange },
-    dns: oneOf(...onOff),
+    dns: oneOf(...dnsChoices),
     insecureRegistries: { type: 'list', of: { type: 'text', check: refusal(checkRegistry) } },
   },
 };

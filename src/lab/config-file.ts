@@ -8,7 +8,7 @@ import {
   type Internet,
   type KubeProxyMode,
   type NodeSettings,
-  type OnOff,
+  type DnsChoice,
   type PodNetwork,
   type WantedLab,
 } from './config.ts';
@@ -37,7 +37,7 @@ interface LabFileShape {
   };
   readonly internet?: Internet;
   readonly nodeMonitorGracePeriodSeconds?: number;
-  readonly dns?: OnOff;
+  readonly dns?: DnsChoice;
   readonly insecureRegistries?: readonly string[];
 }
 

@@ -65,6 +65,7 @@ for (const [what, change, message] of [
   ['a node that is no node', { nodes: ['web'] }, /web is not a name of a node/],
   ['a range that is none', { podCIDR: '10.45.0.0' }, /10\.45\.0\.0 is not an IPv4 address range/],
   ['ranges that overlap', { serviceCIDR: '10.45.8.0/24' }, /10\.45\.0\.0\/16 and 10\.45\.8\.0\/24 overlap/],
+  ["node-local DNS on somebody else's network", { dns: 'node-local', cni: '/etc/cni' }, /dns node-local/],
   ['a switch too small', { nodeCIDR: '10.44.0.0/29' }, /10\.44\.0\.0\/29 has no room/],
 ] as const)
   test(`${what} is refused by name`, () => {

@@ -32,8 +32,8 @@ export interface LabConfig {
   readonly insecureRegistries?: readonly string[];
   /** Whether machines and pods reach the internet through the host; `auto`, the default: when the host has a way there. */
   readonly internet?: Internet;
-  /** Whether the cluster has a DNS of its own; on when left out. */
-  readonly dns?: OnOff;
+  /** Whether the cluster has a DNS of its own, and each node one too; on when left out. */
+  readonly dns?: DnsChoice;
   /** How pods of other nodes are reached; `routes` when left out, and `auto` where there are several segments. */
   readonly podNetwork?: PodNetwork;
   /** A folder of somebody else's CNI configuration, in the place of our pod network; `{node}` in it is the machine's name. */
@@ -53,8 +53,8 @@ export const kubeProxyModes = ['iptables', 'nftables', 'userspace', 'auto'] as c
 export type PodNetwork = (typeof podNetworks)[number];
 export const podNetworks = ['auto', 'routes', 'vxlan'] as const;
 
-export type OnOff = (typeof onOff)[number];
-export const onOff = ['on', 'off'] as const;
+export type DnsChoice = (typeof dnsChoices)[number];
+export const dnsChoices = ['on', 'off', 'node-local'] as const;
 
 export type Internet = (typeof internetChoices)[number];
 export const internetChoices = ['auto', 'on', 'off'] as const;
@@ -120,6 +120,7 @@ export function checkConfig(config: LabConfig): LabConfig {
   checkGrace(config.nodeMonitorGraceSeconds);
   checkSegments(config);
   checkFamilies(config);
+  checkDns(config);
   machinesOf(config);
   return config;
 }
@@ -137,6 +138,13 @@ function checkSegments(config: LabConfig): void {
   for (const [node, { segment = 1 }] of Object.entries(nodeSettings))
     if (!(Number.isInteger(segment) && segment >= 1 && segment <= segments))
       throw new LabError(`${node} stands on segment ${segment}, and the lab has ${segments}: give it more by segments`);
+}
+
+function checkDns({ dns, cni, ipFamily }: LabConfig): void {
+  if (dns !== 'node-local') return;
+  if (cni !== undefined)
+    throw new LabError("dns node-local: its address stands on our own pod network, not on another's (cni)");
+  if (ipFamily === 'ipv6') throw new LabError('dns node-local: pods ask it by IPv4, which ipFamily ipv6 has not');
 }
 
 function checkFamilies({ ipFamily = 'ipv4', ipv6, segments = 1 }: LabConfig): void {

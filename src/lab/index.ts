@@ -4,7 +4,7 @@ export {
   clusterDomain,
   defaultConfig,
   internetChoices,
-  onOff,
+  dnsChoices,
   kubeProxyModes,
   defaultNodeMonitorGraceSeconds,
   LabError,
@@ -15,7 +15,7 @@ export {
   type Internet,
   type KubeProxyMode,
   type LabConfig,
-  type OnOff,
+  type DnsChoice,
   type PodNetwork,
   type WantedLab,
 } from './config.ts';

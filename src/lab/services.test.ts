@@ -40,6 +40,17 @@ test("somebody else's CNI configuration, a folder a node when its path says so",
   assert.ok(!flags('node1', {}).some((flag) => flag.startsWith('--cni-')));
 });
 
+test('node-local DNS: a service of its own on each node, whose address pods ask first', () => {
+  const node = flags('node1', { dns: 'node-local' });
+  assert.deepEqual(
+    node.filter((flag) => flag.includes('-dns=')),
+    ['--cluster-dns=10.46.0.10', '--node-local-dns=169.254.20.10'],
+  );
+  assert.ok(node.includes('--bind-address=169.254.20.10'));
+  assert.ok(!flags('control-plane', { dns: 'node-local' }).includes('--bind-address=169.254.20.10'));
+  assert.ok(!flags('node1', {}).some((flag) => flag.includes('169.254')));
+});
+
 for (const [settings, mode] of [
   [{}, 'routes'],
   [{ segments: 2 }, 'auto'],

@@ -38,7 +38,10 @@ export function podwireServices(program: Program): ServicesOf {
       case 'control-plane':
         return [{ name: 'control-plane', argv: controlPlaneArgv(program, machine, config) }];
       case 'node':
-        return [{ name: 'agent', argv: agentArgv(program, machine, config) }];
+        return [
+          { name: 'agent', argv: agentArgv(program, machine, config) },
+          ...(config.dns === 'node-local' ? [{ name: 'dns', argv: dnsArgv(program, config) }] : []),
+        ];
       case 'outside':
         return [echoService(config)];
     }
@@ -102,6 +105,7 @@ function agentArgv(program: Program, machine: Machine, config: LabConfig): strin
     `--cluster-cidr=${podCIDRs(config).join()}`,
     `--cluster-domain=${clusterDomain}`,
     ...(config.dns === 'off' ? [] : [`--cluster-dns=${dnsAddresses(config)[0]}`]),
+    ...(config.dns === 'node-local' ? [`--node-local-dns=${nodeLocalDns.address}`] : []),
     `--port=${kubeletPort}`,
     `--client-ca-file=${inside.agent}/ca.crt`,
     `--tls-cert-file=${inside.agent}/kubelet.crt`,
@@ -116,6 +120,25 @@ function agentArgv(program: Program, machine: Machine, config: LabConfig): strin
     proxyModeFlag(config),
     `--node-lease-duration-seconds=${leaseSeconds(config)}`,
     ...settingsArgv(config.nodeSettings?.[machine.name]),
+  ];
+}
+
+/** The address and the port of metrics that NodeLocal DNSCache has everywhere. */
+const nodeLocalDns = { address: '169.254.20.10', healthPort: 9253 } as const;
+
+/** With the node's own rights: NetworkPolicies need the same objects. */
+function dnsArgv(program: Program, config: LabConfig): string[] {
+  return [
+    program.node,
+    `--max-semi-space-size=${agentSemiSpaceMiB}`,
+    program.script,
+    'dns',
+    `--kubeconfig=${inside.agent}/kubeconfig`,
+    `--cluster-domain=${clusterDomain}`,
+    `--bind-address=${nodeLocalDns.address}`,
+    `--health-port=${nodeLocalDns.healthPort}`,
+    `--reverse-cidr=${[...podCIDRs(config), ...serviceCIDRs(config)].join()}`,
+    `--snapshot=${inside.agent}/dns-snapshot`,
   ];
 }
 

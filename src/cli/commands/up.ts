@@ -14,8 +14,8 @@ import {
   nodeNames,
   parseConfigFile,
   type Internet,
-  onOff,
-  type OnOff,
+  dnsChoices,
+  type DnsChoice,
   podNetworks,
   type PodNetwork,
   type KubeProxyMode,
@@ -48,7 +48,7 @@ interface UpArguments {
   readonly segments?: number | undefined;
   readonly 'pod-network'?: PodNetwork | undefined;
   readonly internet?: Internet | undefined;
-  readonly dns?: OnOff | undefined;
+  readonly dns?: DnsChoice | undefined;
   readonly 'proxy-mode'?: KubeProxyMode | undefined;
   readonly 'node-monitor-grace-period'?: number | undefined;
   readonly 'dry-run': boolean;
@@ -101,7 +101,7 @@ export const upCommand: CommandModule<object, UpArguments> = {
         choices: internetChoices,
         describe: 'whether pods and nodes reach the internet through this host (auto: when it has a way there)',
       },
-      dns: { choices: onOff, describe: 'whether the cluster has a DNS (on)' },
+      dns: { choices: dnsChoices, describe: 'whether the cluster has a DNS, and each node one for its own pods (on)' },
       'proxy-mode': {
         choices: kubeProxyModes,
         describe: 'how Services get into the kernel (iptables); running nodes change over without cutting a connection',
