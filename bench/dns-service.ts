@@ -5,16 +5,15 @@
  *   PODWIRE_BENCH_COREDNS=/path/coredns
  *   PODWIRE_BENCH_LAB, PODWIRE_BENCH_UP (bench/contenders.ts): with "--dns node-local" the node's own is asked as well
  *   PODWIRE_BENCH_ROUNDS=5   PODWIRE_BENCH_SECONDS=5
- *   PODWIRE_BENCH_REALTIME=1   all of it before other work of the machine (chrt -f)
  */
 import { execa } from 'execa';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { command, ours } from './contenders.ts';
 import { askerPod, coreDnsObjects, namedServices } from './dns-peers.ts';
-import { ahead, answerTimes, mostAnswers } from './dnsperf.ts';
+import { answerTimes, mostAnswers } from './dnsperf.ts';
 import { table, type Round } from './figures.ts';
 
 const { env } = process;
@@ -49,28 +48,6 @@ async function underAsker(): Promise<string[]> {
   return [...on, 'nsenter', `--net=/run/netns/${netns}`, '--'];
 }
 
-/** Every process of a DNS in the lab. */
-function dnsProcesses(): string[] {
-  const of = (pid: string, file: string): string => readFileSync(`/proc/${pid}/${file}`, 'latin1');
-  const isDns = (pid: string): boolean => {
-    try {
-      if (!of(pid, 'cgroup').includes(ours.cgroup)) return false;
-      const argv = of(pid, 'cmdline').split('\0');
-      return argv[0] === '/peer/coredns' || argv.slice(0, 5).includes('dns');
-    } catch {
-      // It ended meanwhile.
-      return false;
-    }
-  };
-  return readdirSync('/proc').filter((name) => /^\d+$/.test(name) && isDns(name));
-}
-
-async function putAhead(): Promise<void> {
-  const [program, ...how] = ahead;
-  if (program === undefined) return;
-  for (const pid of dnsProcesses()) await command([program, '-a', ...how.slice(0, 1), '-p', ...how.slice(1), pid]);
-}
-
 /** Whom to ask: by the name of a Service, or by address. */
 const servers = {
   podwire: 'kube-dns',
@@ -92,7 +69,6 @@ try {
   const list = join(folder, 'names');
   writeFileSync(list, Array.from({ length: names }, (_, n) => `service${n}.default.svc.cluster.local A\n`).join(''));
   const under = await underAsker();
-  await putAhead();
   const rounds: Record<string, Round[]> = {};
   for (let round = 0; round < roundsWanted; round += 1)
     for (const [name, service] of Object.entries(servers)) {

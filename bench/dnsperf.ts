@@ -14,15 +14,8 @@ export interface Load {
 
 const clients = ['-c', '20'];
 
-/**
- * With PODWIRE_BENCH_REALTIME set, server and asker go before all other work of the machine: what is left is what they cost
- * themselves, and not who waited longer for a core.
- */
-export const ahead: readonly string[] = process.env['PODWIRE_BENCH_REALTIME'] === undefined ? [] : ['chrt', '-f', '10'];
-
 const at = (load: Load): string[] => [
   ...(load.under ?? []),
-  ...ahead,
   'dnsperf',
   '-s',
   load.address,
