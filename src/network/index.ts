@@ -92,6 +92,7 @@ class BridgeNetwork implements NodeNetwork {
       vxlanPort,
       localAddresses: options.localAddresses ?? [],
       logger: this.#logger,
+      tell: (reason, message) => this.#tell(reason, message),
     });
     this.#hostPorts = new HostPorts(exec, nodeIPs, this.#logger);
     this.#links = new PodLinks(exec, this.#logger, {

@@ -12,6 +12,7 @@ import { readSysctls, writeSysctls } from '../kernel/sysctl.ts';
 import { gatewayOf } from './address-pool.ts';
 import type { PodNetworkMode } from './mode.ts';
 import { bridgeAlias, bridgeName, macOf, overlayName, routeProtocol } from './names.ts';
+import { OverlayOffload } from './overlay-offload.ts';
 import { mergeRules, senderRules, tunnelRules } from './overlay-rules.ts';
 import {
   bridgeNetfilterSetting,
@@ -54,6 +55,8 @@ export interface NodeLinkOptions {
   /** Addresses besides the gateways at which this node answers its pods. */
   readonly localAddresses: readonly string[];
   readonly logger: Logger;
+  /** Says something as an Event of the node. */
+  readonly tell: (reason: string, message: string) => void;
 }
 
 interface Wanted {
@@ -91,12 +94,14 @@ export class NodeLink {
   readonly #options: NodeLinkOptions;
   /** Of the families that have, or had, pods here. */
   readonly #writers = new Map<Family, RuleWriter>();
+  readonly #offload: OverlayOffload;
   #wanted: Wanted | undefined;
   #triedModule = false;
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(options: NodeLinkOptions) {
     this.#options = options;
+    this.#offload = new OverlayOffload(options.exec, options.logger, options.tell);
   }
 
   /** The bridge of an earlier run, if it stands and carries our mark. */
@@ -172,6 +177,9 @@ export class NodeLink {
       exec,
       tunnel.forwarding.map(({ line }) => line),
     );
+    if (tunnel.steps.some(({ line }) => line.startsWith('link add'))) this.#offload.renew();
+    // In the background: a node that does not answer takes seconds.
+    void this.#offload.look(target.overlay?.vteps ?? []);
     const [failed, unforwarded] = [failures, unsent].map((some) => new Set(some.map(({ index }) => index)));
     return {
       mtu: target.node.bridge.mtu,

@@ -23,6 +23,8 @@ const direct = createDirectExec();
 /** Runs programs in one place, and counts them. */
 export class PlaceExec implements Exec {
   readonly commands: string[] = [];
+  /** Those that have not ended. */
+  inFlight = 0;
   /** Throws when it returns an error: for crashes in the middle. */
   interfere: ((command: Command) => Error | undefined) | undefined;
   /** Other programs in the place of these. */
@@ -41,7 +43,12 @@ export class PlaceExec implements Exec {
     const inner = netns === undefined ? [] : ['nsenter', `--net=${netns}`, '--'];
     const [program, ...args] = argv;
     const called = [this.programs.get(program) ?? program, ...args];
-    return direct.run({ ...rest, argv: ['nsenter', ...this.#enter, '--', ...inner, ...called] });
+    this.inFlight += 1;
+    try {
+      return await direct.run({ ...rest, argv: ['nsenter', ...this.#enter, '--', ...inner, ...called] });
+    } finally {
+      this.inFlight -= 1;
+    }
   }
 
   start(options: StartOptions): Promise<RunningProcess> {
