@@ -19,6 +19,7 @@ import { defaultVxlanPort, type PodNetworkMode } from './mode.ts';
 import { PodLinks, type PodGround } from './pod-links.ts';
 import { abandonedPods } from './abandoned.ts';
 import type { AdoptedPod } from './plan-pod.ts';
+import { strandedText } from './stranded.ts';
 import { createNetworkPolicies, type LocalPod, type NetworkPolicies } from './policy/index.ts';
 
 export type { NodeNetwork, PodIdentity } from './contract.ts';
@@ -198,6 +199,11 @@ class BridgeNetwork implements NodeNetwork {
     const pools = podCIDRs.map((text) => old?.pools[known.indexOf(text)] ?? createAddressPool(text, this.#links.ips));
     this.#ground = { pools, mtu };
     this.#logger.info('pod network is ready', { podCIDRs, pods: this.#links.pods.length, mtu });
+    const stranded = strandedText(
+      this.#links.pods,
+      pools.map(({ cidr }) => cidr),
+    );
+    if (stranded !== undefined) this.#tell('PodsStranded', stranded);
   }
 
   async #commit(): Promise<void> {
