@@ -53,6 +53,10 @@ export interface PodSandboxConfig {
   readonly network?: PodNetworkNeeds;
   readonly hostPID?: boolean;
   readonly hostIPC?: boolean;
+  /** Its containers see each other's processes; the pause process is their process 1. */
+  readonly sharePID?: boolean;
+  /** Kernel settings of its own namespaces; the caller has chosen which. */
+  readonly sysctls?: Readonly<Record<string, string>>;
   /** Text of /etc/resolv.conf; the node's own when left out. */
   readonly resolvConf?: string;
   readonly labels: Readonly<Record<string, string>>;

@@ -148,6 +148,28 @@ function inside(): void {
     await removed(sandbox);
   });
 
+  test('containers that share processes see each other, under the settings that the pod asked for', async () => {
+    const sysctls = { 'kernel.shm_rmid_forced': '1', 'net.ipv4.tcp_fin_timeout': '17' };
+    const { id: sandbox } = await node.runtime.runPodSandbox(sandboxConfig('shares', { sharePID: true, sysctls }));
+    const run = async (name: string, script: string): Promise<{ id: string; log: string }> => {
+      const container = containerConfig(imageId, script, { name });
+      const id = await node.runtime.createContainer(sandbox, container);
+      await node.runtime.startContainer(id);
+      return { id, log: container.logPath };
+    };
+    const first = await run(
+      'first',
+      'cat /proc/sys/kernel/shm_rmid_forced /proc/sys/net/ipv4/tcp_fin_timeout; sleep 4321 & echo on; sleep 1',
+    );
+    await waitForLog(first.log, 'F on');
+    assert.match(readFileSync(first.log, 'utf8'), /F 1\n.* F 17\n/);
+    const second = await run('second', 'ps -o pid,args; while ps -o args | grep -q "^sleep 4321"; do sleep 0.05; done');
+    await node.seen('containerExited', second.id);
+    assert.match(readFileSync(second.log, 'utf8'), / 1 \/pause -P\n[^]* sleep 4321\n/);
+    assert.equal((await statusOf(first.id)).state, 'exited', 'what it left ended with it');
+    await removed(sandbox);
+  });
+
   test('changes of a container do not reach its image', async () => {
     const { sandbox, container } = await runPod('writes', 'echo changed > /etc/passwd; rm /bin/vi');
     await node.seen('containerExited', container);

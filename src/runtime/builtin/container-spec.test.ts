@@ -219,4 +219,16 @@ test('containers join the pause process; the host’s where the pod asks for it'
     open.map(({ type }) => type),
     ['mount', 'network', 'uts'],
   );
+  const shared = containerNamespaces({ ...sandbox, sharePID: true }, undefined, 42);
+  assert.deepEqual(shared[1], { type: 'pid', path: '/proc/42/ns/pid' });
+});
+
+test('settings that a pod asks for win over those that every pod has', () => {
+  const sysctls = { 'net.ipv4.ip_unprivileged_port_start': '1024', 'kernel.shm_rmid_forced': '1' };
+  const place = { root: '/pause', netns: '/n', cgroupsPath: '/g', host: input.host };
+  assert.deepEqual(pauseSpec({ ...place, config: { ...sandbox, sysctls } }).linux.sysctl, {
+    'net.ipv4.ip_unprivileged_port_start': '1024',
+    'net.ipv4.ping_group_range': '0 2147483647',
+    'kernel.shm_rmid_forced': '1',
+  });
 });

@@ -157,6 +157,12 @@ export async function removeContainer(node: RuntimeNode, id: string): Promise<vo
   node.containers.remove(id);
 }
 
+/** With the first process of a PID namespace all others in it end; in one that is shared those of a container that has ended would stay. */
+export async function endRest(node: RuntimeNode, sandbox: SandboxRecord, id: string): Promise<void> {
+  const { sharePID, hostPID } = sandbox.config;
+  if (sharePID === true || hostPID === true) await killContainer(node, containerCgroup(node, sandbox, id), undefined);
+}
+
 export function containerCgroup(node: Pick<RuntimeNode, 'places'>, sandbox: SandboxRecord, id: string): string {
   return join(node.places.podCgroup(sandbox.config.pod), id);
 }

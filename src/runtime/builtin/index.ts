@@ -23,7 +23,7 @@ import { createImageService, type ContainerImages } from '../images/index.ts';
 import { attach } from './attach.ts';
 import { diskUsage } from '../../kernel/disk-usage.ts';
 import { reopenContainerLog } from './conmon-control.ts';
-import { createContainer, removeContainer, startContainer, stopContainer } from './containers.ts';
+import { createContainer, endRest, removeContainer, startContainer, stopContainer } from './containers.ts';
 import { execStreaming, execSync } from './exec-in-container.ts';
 import { ExitWatch, type ExitFile } from './exit-watch.ts';
 import { Journal } from './journal.ts';
@@ -249,8 +249,12 @@ class BuiltinRuntime implements RuntimeService {
 
   #containerEnded(record: ContainerRecord): void {
     this.#containers.put(record);
-    const podUid = this.#sandboxes.get(record.sandboxId)?.config.pod.uid ?? '';
-    this.#emit({ type: 'containerExited', podUid, id: record.id });
+    const sandbox = this.#sandboxes.get(record.sandboxId);
+    if (sandbox !== undefined)
+      endRest(this.#started(), sandbox, record.id).catch((error: unknown) =>
+        this.#options.logger.warn('processes of a container that has ended stay', { id: record.id, error }),
+      );
+    this.#emit({ type: 'containerExited', podUid: sandbox?.config.pod.uid ?? '', id: record.id });
   }
 
   #lookAround(): void {

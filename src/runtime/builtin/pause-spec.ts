@@ -16,6 +16,7 @@ export function pauseSpec(input: {
   readonly host: HostAbilities;
 }): OciSpec {
   const { config, host } = input;
+  const sysctl = { ...(config.hostNetwork ? {} : openToUsers), ...config.sysctls };
   return {
     ociVersion: '1.0.2',
     process: {
@@ -36,7 +37,7 @@ export function pauseSpec(input: {
     linux: {
       namespaces: namespaces(config, input.netns),
       cgroupsPath: input.cgroupsPath,
-      ...(config.hostNetwork ? {} : { sysctl: openToUsers }),
+      ...(Object.keys(sysctl).length === 0 ? {} : { sysctl }),
       maskedPaths: maskedPaths.filter((path) => path.startsWith('/proc/')),
       readonlyPaths,
       resources: host.deviceRules ? { devices: deviceRules } : {},
@@ -60,19 +61,19 @@ function namespaces(config: PodSandboxConfig, netns: string | undefined): OciLin
   ];
 }
 
-/** The namespaces of a container in that sandbox: the sandbox's own by path, and a mount and pid namespace for itself. */
+/** The namespaces of a container in that sandbox: the sandbox's own by path, and a mount and pid namespace for itself, unless all share that of the pause process. */
 export function containerNamespaces(
   config: PodSandboxConfig,
   netns: string | undefined,
   pausePid: number,
 ): OciLinux['namespaces'] {
-  const ofPause = (type: 'ipc' | 'uts'): { type: 'ipc' | 'uts'; path: string } => ({
+  const ofPause = <T extends 'ipc' | 'pid' | 'uts'>(type: T): { type: T; path: string } => ({
     type,
     path: `/proc/${pausePid}/ns/${type}`,
   });
   return [
     { type: 'mount' },
-    ...(config.hostPID === true ? [] : [{ type: 'pid' as const }]),
+    ...(config.hostPID === true ? [] : [config.sharePID === true ? ofPause('pid') : { type: 'pid' as const }]),
     ...(netns === undefined ? [] : [{ type: 'network' as const, path: netns }]),
     ...(config.hostIPC === true ? [] : [ofPause('ipc')]),
     ...(config.hostNetwork ? [] : [ofPause('uts')]),

@@ -7,7 +7,7 @@ import { createCgroup, type CgroupLayout } from '../../kernel/cgroup.ts';
 import type { Exec } from '../../kernel/exec.ts';
 import { mountsUnder, unmount } from '../../kernel/mount.ts';
 import { isAlive } from '../../kernel/processes.ts';
-import { containerCgroup } from './containers.ts';
+import { containerCgroup, endRest } from './containers.ts';
 import { readExitFile } from './exit-watch.ts';
 import type { RuntimeNode } from './node.ts';
 import type { Places } from './places.ts';
@@ -78,6 +78,7 @@ async function recoverContainer(node: RuntimeNode, record: ContainerRecord): Pro
       ended(record, exit === undefined ? lostEnd(new Date()) : endOf(exit.exitCode, exit.at, outOfMemory)),
     );
   } else return;
+  await endRest(node, sandbox, record.id);
   node.emit({ type: 'containerExited', podUid: sandbox.config.pod.uid, id: record.id });
 }
 
