@@ -1,5 +1,6 @@
 /** Whether this node takes a pod that was given to it. Pure. */
 import type { Pod } from '../../api/types.gen.ts';
+import { forbiddenSysctl } from './sysctls.ts';
 
 export interface Rejection {
   readonly reason: string;
@@ -37,6 +38,8 @@ export function rejectionOf(pod: Pod, others: readonly Pod[], maxPods: number): 
     const counts = `requested: 1, used: ${others.length}, capacity: ${maxPods}`;
     return { reason: 'OutOfpods', message: `Pod was rejected: Node didn't have enough resource: pods, ${counts}` };
   }
+  const forbidden = forbiddenSysctl(pod);
+  if (forbidden !== undefined) return { reason: 'SysctlForbidden', message: `Pod was rejected: ${forbidden}` };
   const taken = others.flatMap(hostPorts);
   if (hostPorts(pod).some((port) => taken.some((other) => collide(port, other)))) {
     const message =

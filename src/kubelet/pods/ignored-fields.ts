@@ -4,10 +4,8 @@ import type { Container, Pod } from '../../api/types.gen.ts';
 type Row<T> = readonly [field: string, isSet: (from: T) => boolean];
 
 const ofPod: readonly Row<Pod>[] = [
-  ['spec.shareProcessNamespace', ({ spec }) => spec?.shareProcessNamespace === true],
   ['spec.hostUsers', ({ spec }) => spec?.hostUsers === false],
   ['spec.runtimeClassName', ({ spec }) => (spec?.runtimeClassName ?? '') !== ''],
-  ['spec.securityContext.sysctls', ({ spec }) => (spec?.securityContext?.sysctls ?? []).length > 0],
   ['spec.securityContext.seccompProfile', ({ spec }) => isConfining(spec?.securityContext?.seccompProfile)],
   ['spec.securityContext.appArmorProfile', ({ spec }) => isConfining(spec?.securityContext?.appArmorProfile)],
   ['spec.securityContext.seLinuxOptions', ({ spec }) => spec?.securityContext?.seLinuxOptions !== undefined],

@@ -40,11 +40,11 @@ test('a new pod runs and is node.told to be ready, with its addresses', async ()
 test('what a pod asks for in vain is told once', async () => {
   await node.start();
   const container = { securityContext: { procMount: 'Unmasked' } };
-  node.api.put(pods, pod('web', { shareProcessNamespace: true }, container));
+  node.api.put(pods, pod('web', { hostUsers: false }, container));
   await node.until('ready', () => node.isReady('web'));
   const said =
     'Warning FieldIgnored not supported by this node, and without effect: ' +
-    'spec.shareProcessNamespace, spec.containers[0].securityContext.procMount';
+    'spec.hostUsers, spec.containers[0].securityContext.procMount';
   assert.deepEqual(
     node.told.filter((line) => line.includes('FieldIgnored')),
     [said],

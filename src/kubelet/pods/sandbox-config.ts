@@ -3,6 +3,7 @@ import type { Pod } from '../../api/types.gen.ts';
 import { podResolvConf, type ClusterDNS } from '../files/resolv-conf.ts';
 import type { PodSandboxConfig } from '../../runtime/contract.ts';
 import { networkNeeds } from './network-needs.ts';
+import { sysctlsOf } from './sysctls.ts';
 import { sourceAnnotation } from '../static/manifest.ts';
 
 /** Linux takes no longer host name. */
@@ -43,7 +44,7 @@ export function isStaticSandbox({ annotations }: Pick<PodSandboxConfig, 'annotat
 export function sandboxConfig(input: SandboxConfigInput): PodSandboxConfig {
   const { pod, attempt, isStatic, nodeName, dns, nodeResolvConf } = input;
   const { name = '', namespace = '', uid = '', labels = {}, annotations = {} } = pod.metadata;
-  const { hostNetwork, hostPID, hostIPC } = pod.spec ?? {};
+  const { hostNetwork, hostPID, hostIPC, shareProcessNamespace: sharePID } = pod.spec ?? {};
   return {
     pod: { namespace, name, uid, attempt },
     hostname: podHostname(pod, nodeName),
@@ -51,6 +52,8 @@ export function sandboxConfig(input: SandboxConfigInput): PodSandboxConfig {
     ...networkNeeds(pod),
     ...(hostPID === true ? { hostPID } : {}),
     ...(hostIPC === true ? { hostIPC } : {}),
+    ...(sharePID === true ? { sharePID } : {}),
+    ...sysctlsOf(pod),
     resolvConf: podResolvConf(pod, dns, nodeResolvConf),
     labels: {
       ...labels,

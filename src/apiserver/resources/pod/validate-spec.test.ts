@@ -18,6 +18,24 @@ function pod(spec: Partial<PodSpec> = {}): Pod {
 describe('a pod that breaks a rule is refused in the known words', () => {
   const web = (more: object): Partial<PodSpec> => ({ containers: [{ ...container, ...more }] });
   const cases: readonly { what: string; spec: Partial<PodSpec>; says: readonly string[] }[] = [
+    {
+      what: 'sysctls that are none, and one twice',
+      spec: {
+        securityContext: {
+          sysctls: ['foo-', 'kernel.shm_rmid_forced', 'bar..', 'net/ipv4/a_b', 'kernel.shm_rmid_forced'].map(
+            (name) => ({
+              name,
+              value: '1',
+            }),
+          ),
+        },
+      },
+      says: [
+        'spec.securityContext.sysctls[0].name: Invalid value: "foo-": must have at most 253 characters and match regex ^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$',
+        'spec.securityContext.sysctls[2].name: Invalid value: "bar..": must have at most 253 characters and match regex ^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$',
+        'spec.securityContext.sysctls[4].name: Duplicate value: "kernel.shm_rmid_forced"',
+      ],
+    },
     { what: 'no containers', spec: { containers: [] }, says: ['spec.containers: Required value'] },
     { what: 'no image', spec: web({ image: '' }), says: ['spec.containers[0].image: Required value'] },
     {

@@ -7,6 +7,7 @@ import { validateLabels } from '../../validation/metadata.ts';
 import { dnsLabel, dnsSubdomain, qualifiedName } from '../../validation/names.ts';
 import { validateContainers, validateId, validateInitContainers } from './validate-containers.ts';
 import { validateAffinity, validateSpread, validateTolerations } from './validate-scheduling.ts';
+import { validateSysctls } from './validate-sysctls.ts';
 import { validateVolumes } from './validate-volumes.ts';
 
 function validateDns(config: PodDNSConfig | undefined, policy: string | undefined, path: string): FieldError[] {
@@ -123,6 +124,7 @@ export function validatePodSpec(spec: PodSpec, path: string, isPod: boolean): Fi
     ...oneOf(`${path}.dnsPolicy`, spec.dnsPolicy, ['ClusterFirstWithHostNet', 'ClusterFirst', 'Default', 'None']),
     ...validateLabels(spec.nodeSelector, `${path}.nodeSelector`),
     ...validateSecurity(spec.securityContext, spec, `${path}.securityContext`),
+    ...validateSysctls(spec, `${path}.securityContext.sysctls`),
     ...validateAffinity(spec.affinity, `${path}.affinity`),
     ...validateDns(spec.dnsConfig, spec.dnsPolicy, `${path}.dnsConfig`),
     ...validateGates(spec, path),
