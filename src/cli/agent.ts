@@ -5,6 +5,7 @@ import { createEventRecorder } from '../api/event-recorder.ts';
 import { createApiClient } from '../api/http-client.ts';
 import { createLogger, type Logger } from '../api/logger.ts';
 import type { InformerFactory } from '../api/informer.ts';
+import { createRegistry } from '../api/metrics-registry.ts';
 import { createInformerFactory } from '../api/shared-informers.ts';
 import type { Exec } from '../kernel/exec.ts';
 import { createRunner } from '../kernel/runner.ts';
@@ -68,6 +69,18 @@ function foldersOf(argv: AgentArguments): Pick<KubeletOptions, 'stateDir' | 'run
   return { stateDir: argv['state-dir'], runDir: argv['run-dir'], logDir: argv['log-dir'] };
 }
 
+/** What the Node says of itself, once and again. */
+function registrationOf(
+  argv: AgentArguments,
+): Pick<KubeletOptions, 'maxPods' | 'nodeLeaseDurationSeconds' | 'nodeLabels' | 'registerWithTaints'> {
+  return {
+    maxPods: argv['max-pods'],
+    nodeLeaseDurationSeconds: argv['node-lease-duration-seconds'],
+    nodeLabels: parseNodeLabels(argv['node-labels']),
+    registerWithTaints: parseTaints(argv['register-with-taints']),
+  };
+}
+
 /** Of the node and of all pods, in the words of each part. */
 function addressesOf({ 'node-ip': ips, 'cluster-cidr': clusterCIDR, ...argv }: AgentArguments) {
   const nodeIPs = ips.split(',');
@@ -99,7 +112,8 @@ async function startNode(argv: AgentArguments, { exec, logger, signal }: Ground)
   const informers = createInformerFactory(client, { logger, signal });
   const recorder = (component: string) => createEventRecorder(client, { component, host: nodeName, logger });
   const shared = { exec, nodeName, ...addresses, informers, logger, signal, proxyMode: argv['proxy-mode'] };
-  const ownNetwork = { ...shared, ...networkSettings(argv), events: recorder('podwire-network') };
+  const metrics = createRegistry();
+  const ownNetwork = { ...shared, ...networkSettings(argv), metrics, events: recorder('podwire-network') };
   const network = argv['cni-conf-dir'] === undefined ? createNodeNetwork(ownNetwork) : pluginNetwork(argv, shared);
   startServiceAddresses({ ...shared, events: recorder('podwire-network') });
   const ociRuntime = argv['oci-runtime'] ?? ociRuntimeHere();
@@ -132,12 +146,10 @@ async function startNode(argv: AgentArguments, { exec, logger, signal }: Ground)
     clusterDomain: argv['cluster-domain'],
     ...dnsServersOf(argv),
     runtimeVersion: `conmon+${ociRuntime}://${version}`,
-    maxPods: argv['max-pods'],
-    nodeLeaseDurationSeconds: argv['node-lease-duration-seconds'],
-    nodeLabels: parseNodeLabels(argv['node-labels']),
-    registerWithTaints: parseTaints(argv['register-with-taints']),
+    ...registrationOf(argv),
     ownRules: departures,
     endpointDrainMs: argv['endpoint-drain-ms'],
+    metrics: () => metrics.text(),
     ...manifestsOf(argv),
     logger,
     signal,

@@ -67,6 +67,8 @@ export interface KubeletOptions {
   readonly ownRules?: OwnRules;
   /** How long the other nodes have to take a pod out of their rules before it is told to stop. Default 200 ms. */
   readonly endpointDrainMs?: number;
+  /** What other parts of this process add to the node's `/metrics`. */
+  readonly metrics?: () => string;
   readonly logger: Logger;
   readonly signal: AbortSignal;
 }

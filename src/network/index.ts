@@ -2,6 +2,7 @@
 import { formatCIDR, parseCIDR } from '../api/addresses.ts';
 import type { EventRecorder } from '../api/event-recorder.ts';
 import type { Informer, InformerFactory } from '../api/informer.ts';
+import type { Registry } from '../api/metrics-registry.ts';
 import type { Logger } from '../api/logger.ts';
 import { nodes, pods } from '../api/resources.ts';
 import type { Node, Pod } from '../api/types.gen.ts';
@@ -55,6 +56,8 @@ export interface NodeNetworkOptions {
   readonly auditIntervalMs?: number;
   /** How often it is read what NetworkPolicies dropped. Default 10 s. */
   readonly dropIntervalMs?: number;
+  /** Of the agent. */
+  readonly metrics?: Registry;
 }
 
 const defaultAuditIntervalMs = 30_000;

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { silentLogger } from '../../src/api/logger.ts';
+import { createRegistry } from '../../src/api/metrics-registry.ts';
 import type { Namespace, NetworkPolicy, NetworkPolicySpec, Node, Pod } from '../../src/api/types.gen.ts';
 import { createNodeNetwork, type NodeNetwork } from '../../src/network/index.ts';
 import { eventually, FakeEvents, FakeInformers, makeNodeLab, type NodeLab } from './node-lab.ts';
@@ -38,6 +39,7 @@ const podObject = (namespace: string, name: string, ip?: string): Pod => ({
 class Running {
   readonly informers = new FakeInformers();
   readonly events = new FakeEvents();
+  readonly metrics = createRegistry();
   readonly #abort = new AbortController();
   readonly network: NodeNetwork;
 
@@ -59,6 +61,7 @@ class Running {
       signal: this.#abort.signal,
       auditIntervalMs: 1_000,
       dropIntervalMs: 500,
+      metrics: this.metrics,
     });
   }
 
@@ -193,6 +196,10 @@ for (const mode of ['nftables', 'iptables']) {
       const told = `${way}: shop/deny isolates the pod for ingress and does not allow it`;
       await eventually('the Event', async () =>
         running.events.seen.some(({ reason, message }) => reason === 'NetworkPolicyDropped' && message === told),
+      );
+      assert.match(
+        running.metrics.text(),
+        /^podwire_network_policy_dropped_packets_total\{direction="ingress",ip_family="IPv4",policies="shop\/deny"\} [1-9]/m,
       );
     });
 

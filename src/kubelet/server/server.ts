@@ -23,6 +23,8 @@ export interface KubeletServerOptions {
   readonly runtime: RuntimeService;
   /** Pods of this node, as the API has them. */
   readonly pods: () => readonly Pod[];
+  /** What other parts of this process say at `/metrics`, in Prometheus' text format. */
+  readonly metrics?: () => string;
   /** What `/logs/` shows: /var/log when left out. */
   readonly machineLogs?: string;
   readonly logger: Logger;
@@ -137,7 +139,10 @@ class KubeletServer {
       const list = { kind: 'PodList', apiVersion: 'v1', metadata: {}, items: this.#options.pods() };
       return sendText(response, 200, JSON.stringify(list), 'application/json');
     }
-    if (route === 'metrics') return sendText(response, 200, await this.#metrics(), 'text/plain; version=0.0.4');
+    if (route === 'metrics') {
+      const text = (await this.#metrics()) + (this.#options.metrics?.() ?? '');
+      return sendText(response, 200, text, 'text/plain; version=0.0.4');
+    }
     if (route === 'logs') return serveNodeLogs(this.#options.machineLogs ?? '/var/log', parts, response);
     if (route === 'containerLogs' && path !== undefined) return serveLogs(this.#logs, path, query, response);
     if ((route === 'exec' || route === 'attach') && path !== undefined)

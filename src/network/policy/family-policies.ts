@@ -46,6 +46,10 @@ export class FamilyPolicies {
     this.#flows = createFlowCutter({ ...options, table: () => this.keeper.table });
   }
 
+  get version(): 4 | 6 {
+    return this.#family.version;
+  }
+
   get table(): PolicyTable {
     return this.keeper.table;
   }

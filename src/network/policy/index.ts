@@ -4,6 +4,7 @@
  */
 import type { EventRecorder } from '../../api/event-recorder.ts';
 import { keyOf, type Informer, type InformerFactory } from '../../api/informer.ts';
+import type { Registry } from '../../api/metrics-registry.ts';
 import type { Logger } from '../../api/logger.ts';
 import { namespaces, networkPolicies, pods } from '../../api/resources.ts';
 import type { NetworkPolicy, Pod } from '../../api/types.gen.ts';
@@ -12,6 +13,7 @@ import { createCommitLoop, everyInterval, type CommitLoop } from '../../kernel/c
 import type { Exec } from '../../kernel/exec.ts';
 import type { Family } from '../../kernel/family.ts';
 import type { PolicyMode } from './back-end.ts';
+import { createDropCounter } from './drop-metrics.ts';
 import { createDropReader } from './drops.ts';
 import { FamilyPolicies } from './family-policies.ts';
 import { compilePolicy } from './model/compile.ts';
@@ -36,6 +38,8 @@ export interface NetworkPoliciesOptions {
   readonly auditIntervalMs?: number;
   /** How often drops are read. Default 10 s. */
   readonly dropIntervalMs?: number;
+  /** What was dropped is counted there. */
+  readonly metrics?: Registry;
   /** How long a pod waits for its rules. Default 10 s. */
   readonly admitWithinMs?: number;
 }
@@ -279,17 +283,20 @@ export class NetworkPolicies {
   }
 
   #watchDrops(): void {
-    const { signal, events, dropIntervalMs = defaultDropIntervalMs } = this.#options;
+    const { signal, events, metrics, dropIntervalMs = defaultDropIntervalMs } = this.#options;
     const nameOf = (ip: string): string | undefined => {
       const found = this.#pods?.list().find(({ status }) => status?.podIPs?.some((one) => one.ip === ip));
       return found === undefined ? undefined : keyOf(found);
     };
+    const counter = metrics === undefined ? undefined : createDropCounter(metrics);
     const readers = this.#families.map((family) => ({ family, reader: createDropReader(nameOf) }));
     everyInterval(dropIntervalMs, signal, async () => {
       try {
         for (const { family, reader } of readers) {
           if (!family.isIsolating) continue;
-          for (const { pod, message } of reader.read(family.table, await family.readDrops())) {
+          const drops = await family.readDrops();
+          counter?.count(family.version, family.table, drops);
+          for (const { pod, message } of reader.read(family.table, drops)) {
             const metadata = this.#pods?.get(pod)?.metadata;
             const subject = { apiVersion: 'v1', kind: 'Pod' } as const;
             if (metadata !== undefined)
