@@ -28,6 +28,8 @@ export interface RangeResult {
   readonly revision: number;
   /** Whether more keys follow after the last of `items`. */
   readonly more: boolean;
+  /** How many; left out where that is not known. */
+  readonly remaining?: number;
 }
 
 /** The write was refused since the key is not as the caller thought; `current` is what is there. */

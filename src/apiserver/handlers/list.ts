@@ -87,12 +87,13 @@ export async function selectStored(machinery: Machinery, request: ResourceReques
 }
 
 /** The list's own metadata. */
-function listMeta(request: ResourceRequest, { items, revision, more }: RangeResult): ListMeta {
+function listMeta(request: ResourceRequest, { items, revision, more, remaining }: RangeResult): ListMeta {
   const last = items.at(-1);
   const meta: ListMeta = { resourceVersion: String(revision) };
   if (!more || last === undefined) return meta;
   const token = encodePage({ revision, after: last.key }, prefixOf(request.row.type, request.path.namespace));
-  return { ...meta, continue: token };
+  // With a selector nobody knows how many of them are meant.
+  return { ...meta, continue: token, ...(remaining !== undefined && { remainingItemCount: remaining }) };
 }
 
 /** A list as the client asked for it. */

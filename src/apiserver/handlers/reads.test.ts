@@ -47,6 +47,7 @@ test('pages go on through one snapshot, also with a selector, whatever is writte
   await fill(admin, 'a', 'b', 'c', 'd', 'e');
   for (const selector of ['', '&labelSelector=name!%3Db']) {
     const first = await admin.send('GET', `${configMaps}?limit=2${selector}`);
+    assert.equal(at(first.json, 'metadata.remainingItemCount'), selector === '' ? 3 : undefined);
     await admin.send('DELETE', `${configMaps}/d`);
     await admin.send('POST', configMaps, configMap('cc', {}, { labels: { name: 'cc' } }));
     const token = String(at(first.json, 'metadata.continue'));

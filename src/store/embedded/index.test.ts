@@ -31,6 +31,7 @@ test('keys come in byte order and in pages, also as they were at an older revisi
   await store.put('/q/z', text('z'), 0);
   const page = await store.range('/p/', { limit: 2 });
   assert.deepEqual([page.items.map(({ key }) => key), page.more, page.revision], [['/p/a', '/p/b'], true, 5]);
+  assert.equal(page.remaining, 2);
   await store.delete('/p/c', 1);
   await store.put('/p/d', text('new'), 4);
   await store.put('/p/bb', text('late'), 0);
@@ -42,7 +43,7 @@ test('keys come in byte order and in pages, also as they were at an older revisi
       ['/p/d', 'd', 4],
     ],
   );
-  assert.deepEqual([rest.more, rest.revision], [false, 5]);
+  assert.deepEqual([rest.more, rest.remaining, rest.revision], [false, 0, 5]);
 });
 
 test('a thousand keys in random order come out sorted, and half of them removed leave the rest', async () => {

@@ -52,6 +52,21 @@ export class SortedKeys {
     }
   }
 
+  /** How many keys `range` would yield, chunk by chunk. */
+  count(prefix: string, after = ''): number {
+    const from = after >= prefix ? after : prefix;
+    const first = this.#chunkFor(from);
+    let total = 0;
+    for (const chunk of this.#chunks.slice(first)) {
+      const begin = lowerBound(chunk, from);
+      const inside = chunk.at(-1)?.startsWith(prefix) === true;
+      const end = inside ? chunk.length : chunk.findIndex((key, index) => index >= begin && !key.startsWith(prefix));
+      total += (end < 0 ? chunk.length : end) - begin - (chunk[begin] === after ? 1 : 0);
+      if (!inside && chunk.length > begin) break;
+    }
+    return total;
+  }
+
   /** The last chunk whose first key is ≤ `key`; the first one when there is none. */
   #chunkFor(key: string): number {
     let low = 0;

@@ -56,10 +56,13 @@ export class State {
   range(prefix: string, after: string | undefined, limit: number): RangeResult {
     const items: StoredValue[] = [];
     for (const key of this.#keys.range(prefix, after)) {
-      if (items.length === limit) return { items, revision: this.#revision, more: true };
+      if (items.length === limit) {
+        const remaining = this.#keys.count(prefix, items.at(-1)?.key);
+        return { items, revision: this.#revision, more: true, remaining };
+      }
       items.push(this.#values.get(key) as StoredValue);
     }
-    return { items, revision: this.#revision, more: false };
+    return { items, revision: this.#revision, more: false, remaining: 0 };
   }
 
   /** The same as it was at `revision`: what changed since is undone by the history. Throws RevisionCompacted. */
@@ -72,6 +75,6 @@ export class State {
     }
     const sorted = [...keys].sort();
     const items = sorted.slice(0, limit).map((key) => (changed.get(key) ?? this.#values.get(key)) as StoredValue);
-    return { items, revision, more: sorted.length > items.length };
+    return { items, revision, more: sorted.length > items.length, remaining: sorted.length - items.length };
   }
 }
