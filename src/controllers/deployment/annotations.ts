@@ -19,10 +19,10 @@ const ownAnnotations: ReadonlySet<string> = new Set([
 /** Characters of the revision history kept; the oldest go first. */
 const maxHistory = 2000;
 
-/** The revision an object carries; 0 when it has none that is a number. */
-export function revisionOf(object: { metadata: { annotations?: Record<string, string> } }): number {
-  const revision = Number(object.metadata.annotations?.[revisionAnnotation] ?? 0);
-  return Number.isSafeInteger(revision) ? revision : 0;
+/** The revision an object carries; 0 when it has none that is a number of 64 bits, which others may have written. */
+export function revisionOf(object: { metadata: { annotations?: Record<string, string> } }): bigint {
+  const text = object.metadata.annotations?.[revisionAnnotation] ?? '';
+  return /^\d{1,19}$/.test(text) && BigInt(text) < 2n ** 63n ? BigInt(text) : 0n;
 }
 
 /** A count that an annotation of this name carries. */
@@ -40,14 +40,14 @@ export function sizeAnnotations(wished: number, maxSurge: number): Record<string
 export function newestAnnotations(
   deployment: Deployment,
   current: Record<string, string> | undefined,
-  revision: number,
+  revision: bigint,
 ): Record<string, string> {
   const result = { ...current };
   for (const [key, value] of Object.entries(deployment.metadata.annotations ?? {})) {
     if (!ownAnnotations.has(key)) result[key] = value;
   }
   const before = result[revisionAnnotation];
-  if (Number(before ?? 0) >= revision) return result;
+  if (revisionOf({ metadata: { annotations: result } }) >= revision) return result;
   result[revisionAnnotation] = String(revision);
   if (before !== undefined)
     result[revisionHistoryAnnotation] = appendHistory(result[revisionHistoryAnnotation], before);

@@ -13,7 +13,7 @@ const maxName = 253;
 export function newReplicaSet(
   deployment: Deployment,
   replicas: number,
-  revision: number,
+  revision: bigint,
   maxSurge: number,
 ): ReplicaSet {
   const { spec } = deployment;

@@ -81,6 +81,13 @@ describe('the plan for a Deployment', () => {
     assert.deepEqual(sizes(result), { v1: 1, v2: 3 });
   });
 
+  it('counts on from a revision that is larger than a double can hold', () => {
+    const old = set('v1', 4);
+    Object.assign(old.metadata.annotations ?? {}, { 'deployment.kubernetes.io/revision': '3546343826724305832' });
+    const template = { spec: { containers: [{ name: 'c', image: 'v2' }] } };
+    assert.equal(plan(deployment({ template }), [old]).revision, '3546343826724305833');
+  });
+
   it('scales what is there when the count changes, and only then', () => {
     assert.deepEqual(sizes(plan(deployment({ replicas: 6 }), [set('v1', 4)])), { v1: 6 });
     assert.deepEqual(sizes(plan(deployment({ replicas: 0 }), [set('v1', 4)])), { v1: 0 });

@@ -90,8 +90,8 @@ class Draft {
     return this.newest === undefined ? this.old : [...this.old, this.newest];
   }
 
-  get revision(): number {
-    return Math.max(0, ...this.old.map(revisionOf)) + 1;
+  get revision(): bigint {
+    return this.old.map(revisionOf).reduce((most, each) => (each > most ? each : most), 0n) + 1n;
   }
 
   size(replicaSet: ReplicaSet): number {
@@ -202,7 +202,7 @@ function surplus(draft: Draft): ReplicaSet[] {
   const limit = draft.deployment.spec?.revisionHistoryLimit;
   if (limit === undefined) return [];
   const kept = draft.old.filter((each) => each.metadata.deletionTimestamp === undefined);
-  const sorted = [...kept].sort((a, b) => revisionOf(a) - revisionOf(b) || byAge(a, b));
+  const sorted = [...kept].sort((a, b) => Number(revisionOf(a) - revisionOf(b)) || byAge(a, b));
   return sorted
     .slice(0, Math.max(0, kept.length - limit))
     .filter(
