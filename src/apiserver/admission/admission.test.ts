@@ -136,9 +136,14 @@ describe('new pods are completed', () => {
     );
   });
 
-  it('and pods that are there are left alone', () => {
+  it('and pods that are there keep their class, and get back tolerations that a new list left out', () => {
     const old: Pod = { metadata: { name: 'web', namespace: 'shop' } };
-    assert.deepEqual(admitted({}, old), { containers: [] });
+    const { tolerations, ...rest } = admitted({ tolerations: [{ key: 'a', operator: 'Exists' }] }, old);
+    assert.deepEqual(rest, { containers: [] });
+    assert.deepEqual(
+      tolerations?.map(({ key }) => key),
+      ['a', 'node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable'],
+    );
   });
 });
 

@@ -17,6 +17,16 @@ import { withNodeLossTolerations, withPriority } from './pods.ts';
 import { withServiceAccount } from './service-account.ts';
 
 /** A rule for new objects of one type, as an admission for every object. */
+/** As {@link onNew}, and on each update too: who replaces a list drops what was filled in. */
+function onEvery<T extends KubeObject>(
+  { group, resource }: ResourceType<T>,
+  rule: (object: T, context: StrategyContext) => void,
+): Admission {
+  return ({ type }, object, _old, context) => {
+    if (type.resource === resource && type.group === group && context.subresource === '') rule(object as T, context);
+  };
+}
+
 function onNew<T extends KubeObject>(
   { group, resource }: ResourceType<T>,
   rule: (object: T, context: StrategyContext) => void,
@@ -32,7 +42,7 @@ const admissions: readonly Admission[] = [
   namespaceMustLive,
   nodeRestriction,
   onNew(pods, withServiceAccount),
-  onNew(pods, withNodeLossTolerations),
+  onEvery(pods, withNodeLossTolerations),
   onNew(pods, withPriority),
   onNew(nodes, withNotReadyTaint),
   onNew(ingresses, withDefaultClass),
