@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 /** A process for good: pids are used again, a pid with its start time (clock ticks since boot) is not. */
 export interface ProcessIdentity {
@@ -50,5 +50,31 @@ export function catchesSignal({ pid }: ProcessIdentity, signal: number): boolean
     return ((BigInt(`0x${mask}`) >> BigInt(signal - 1)) & 1n) === 1n;
   } catch {
     return false;
+  }
+}
+
+/** Processes of this PID namespace by their arguments; those of machines in namespaces of their own are somebody else's. */
+export function processesWhose(test: (argv: readonly string[]) => boolean): ProcessIdentity[] {
+  const own = namespaceOf('self');
+  return readdirSync('/proc').flatMap((entry) => {
+    if (!/^\d+$/.test(entry) || namespaceOf(entry) !== own) return [];
+    const found = test(argumentsOf(entry)) ? identify(Number(entry)) : undefined;
+    return found === undefined ? [] : [found];
+  });
+}
+
+function namespaceOf(pid: string): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/pid`);
+  } catch {
+    return undefined;
+  }
+}
+
+function argumentsOf(pid: string): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+  } catch {
+    return [];
   }
 }

@@ -24,6 +24,7 @@ import { strandedText } from './stranded.ts';
 import { createNetworkPolicies, type LocalPod, type NetworkPolicies } from './policy/index.ts';
 
 export type { NodeNetwork, PodIdentity } from './contract.ts';
+export { createNodeRemoval } from './node-removal.ts';
 export { startPodRoutes } from './pod-routes.ts';
 export { installCni } from './cni/install.ts';
 export { startCniServer } from './cni/server.ts';
