@@ -13,6 +13,7 @@ import { joinCommand } from './commands/join.ts';
 import { kubeconfigCommand } from './commands/kubeconfig.ts';
 import { kubectlCommand, runKubectl } from './commands/kubectl.ts';
 import { nodeCommand } from './commands/node.ts';
+import { leaveCommand } from './commands/leave.ts';
 import { networkCommand } from './commands/network.ts';
 import { proxyCommand } from './commands/proxy.ts';
 import { statusCommand } from './commands/status.ts';
@@ -37,6 +38,7 @@ const commands = [
   initCommand,
   tokenCommand,
   joinCommand,
+  leaveCommand,
   agentCommand,
   networkCommand,
   proxyCommand,

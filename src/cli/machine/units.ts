@@ -17,3 +17,8 @@ export async function enableUnit(exec: Exec, unit: string): Promise<void> {
   await exec.run({ argv: ['systemctl', 'enable', unit] });
   await exec.run({ argv: ['systemctl', 'restart', unit], timeoutMs: startLimitMs });
 }
+
+/** Stops it, and at no boot it starts again. */
+export async function disableUnit(exec: Exec, unit: string): Promise<void> {
+  await exec.run({ argv: ['systemctl', 'disable', '--now', unit], timeoutMs: startLimitMs });
+}
