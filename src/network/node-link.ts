@@ -90,6 +90,12 @@ function ofFamily(texts: readonly string[], family: Family): string | undefined 
   return texts.find((text) => familyOfText(text) === family);
 }
 
+/** Rejects with the first error once all have ended: none goes on behind whoever tries again. */
+async function settledAll(parts: readonly Promise<readonly Change[]>[]): Promise<readonly Change[]> {
+  await Promise.allSettled(parts);
+  return (await Promise.all(parts)).flat();
+}
+
 export class NodeLink {
   readonly #options: NodeLinkOptions;
   /** Of the families that have, or had, pods here. */
@@ -97,6 +103,8 @@ export class NodeLink {
   readonly #offload: OverlayOffload;
   #wanted: Wanted | undefined;
   #triedModule = false;
+  /** The uplink of the last look. */
+  #uplinkName: string | undefined;
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(options: NodeLinkOptions) {
@@ -262,29 +270,33 @@ export class NodeLink {
     const { exec } = this.#options;
     const bridge = links.find(({ name }) => name === bridgeName);
     const held = bridge === undefined ? [] : givenAddresses(bridge).map(({ address }) => address);
-    const changes: Change[] = [];
-    for (const family of families) {
+    // Side by side: on a busy machine each program waits its turn, and a change of a node is promised within a second.
+    const changes = families.map(async (family): Promise<readonly Change[]> => {
       const rules = this.#rulesOf(family, wanted, target);
-      if (rules === undefined && !this.#writers.has(family) && ofFamily(held, family) === undefined) continue;
+      if (rules === undefined && !this.#writers.has(family) && ofFamily(held, family) === undefined) return [];
       const writer = this.#writers.get(family) ?? createRuleWriter({ exec, family, owns: ownsNetworkChain });
       this.#writers.set(family, writer);
-      changes.push(...(await (how === 'audit' ? writer.audit() : writer.sync(rules ?? noRules))));
-    }
-    return changes;
+      return how === 'audit' ? writer.audit() : writer.sync(rules ?? noRules);
+    });
+    return settledAll(changes);
   }
 
   async #observe(): Promise<ObservedNode & ObservedOverlay> {
     const { exec, nodeIPs } = this.#options;
-    const [links, ...routesOf] = await Promise.all([
+    const guess = this.#uplinkName;
+    const [links, guessed, ...routesOf] = await Promise.all([
       readLinks(exec),
+      guess === undefined ? undefined : this.#settings(settingNames(guess)),
       ...families.map((family) => readRoutes(exec, family, routeProtocol)),
     ]);
     const isTunnelling = links.some(({ name }) => name === overlayName);
     const [neighbours, forwarding] = isTunnelling
       ? await Promise.all([readNeighbours(exec, overlayName), readForwarding(exec, overlayName)])
       : [[], []];
-    const names = settingNames(uplinkOf(links, nodeIPs)?.name);
-    const settings = await this.#settings(names);
+    const uplink = uplinkOf(links, nodeIPs)?.name;
+    this.#uplinkName = uplink;
+    // Where the node's address is on the link where it was, nothing waits for their names.
+    const settings = guessed !== undefined && uplink === guess ? guessed : await this.#settings(settingNames(uplink));
     return { links, routes: routesOf.flat(), settings, neighbours, forwarding };
   }
 
