@@ -183,18 +183,18 @@ describe('a lab of two segments', { concurrency: 1 }, () => {
     const sum = /^(\d+) of (\d+) ways are open\.$/m.exec(fine.stdout);
     assert.ok(sum !== null && sum[1] === sum[2] && Number(sum[1]) >= 80, fine.stdout);
 
-    await lab.onNode('node1', ['ip', 'link', 'set', 'pwvx0', 'down']);
+    // The audit of node1 puts a link or a route of ours back; this is nobody's but ours here.
+    const rule = ['pref', '10', 'to', (await podIP('web-node2')).replace(/\d+$/, '0/24'), 'unreachable'];
+    await lab.onNode('node1', ['ip', 'rule', 'add', ...rule]);
     const broken = await lab.podwire(['doctor'], { mayFail: true });
     assert.equal(broken.code, 1);
     assert.match(broken.stdout, /^pod default\/\S+ \(node1\) to pod default\/\S+ \(node2\) at \S+: .+$/m);
     assert.match(broken.stdout, /^pod default\/\S+ \(node2\) to pod default\/\S+ \(node1\) at \S+: no answer in 2 s$/m);
+    assert.match(broken.stdout, /^pod default\/\S+ \(node1\) to pod default\/\S+ \(node2\) at \S+:9 \(UDP\): .+$/m);
+    await lab.onNode('node1', ['ip', 'rule', 'del', ...rule]);
     await eventually(
-      'the audit of node1 puts it back',
-      async () => {
-        const again = await lab.podwire(['doctor'], { mayFail: true });
-        return again.code === 0;
-      },
-      300_000,
+      'all ways are open again',
+      async () => (await lab.podwire(['doctor'], { mayFail: true })).code === 0,
     );
   });
 

@@ -20,7 +20,7 @@ export {
   type WantedLab,
 } from './config.ts';
 export { parseConfigFile } from './config-file.ts';
-export { dnsAddresses, podCIDRs, serviceCIDRs } from './families.ts';
+export { dnsAddresses, outsideAddress6, podCIDRs, serviceCIDRs } from './families.ts';
 export { given } from './given.ts';
 export { ipFamilies, type IpFamily } from './ipv6-ranges.ts';
 export { createLab, type Lab, type LabOptions, type MachineStatus } from './lab.ts';

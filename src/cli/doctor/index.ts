@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ApiClient } from '../../api/client.ts';
 import { endpointSlices, events, networkPolicies, nodes, pods, services } from '../../api/resources.ts';
 import type { Exec } from '../../kernel/exec.ts';
-import { outsideAddress, type Lab } from '../../lab/index.ts';
+import { outsideAddress, outsideAddress6, type Lab } from '../../lab/index.ts';
 import { chooseParties, waysOf, type Party } from './parties.ts';
 import { probe } from './probes.ts';
 import type { Evidence, Finding } from './report.ts';
@@ -17,13 +17,13 @@ export interface Examination {
 export interface ExamineOptions {
   readonly client: ApiClient;
   readonly exec: Exec;
-  readonly lab: Lab;
+  readonly lab: Pick<Lab, 'enter'>;
   /** Pods of one node at most that take part. */
   readonly podsPerNode: number;
 }
 
 /** Of the short look at most so many ways are tried: some tenths of a second. */
-const fewWays = 40;
+const fewWays = 60;
 const lookAgainMs = 500;
 /** Pods of a lab that was stopped come back within a second or two. */
 const glanceMs = 4_000;
@@ -66,7 +66,7 @@ async function consider({ client, podsPerNode }: ExamineOptions): Promise<Omit<E
     services: serviceList.items,
     endpointSlices: sliceList.items,
   };
-  const parties = chooseParties(objects, podsPerNode, outsideAddress);
+  const parties = chooseParties(objects, podsPerNode, [outsideAddress, outsideAddress6]);
   const ofNodes = eventList.items.filter(({ involvedObject }) => involvedObject.kind === 'Node');
   return { parties, evidence: { nodes: nodeList.items, policies: policyList.items, events: ofNodes } };
 }

@@ -36,7 +36,7 @@ const objects = (change: Partial<ClusterObjects>): ClusterObjects => ({
   ...change,
 });
 const names = (change: Partial<ClusterObjects>, perNode = 2): string[] =>
-  chooseParties(objects(change), perNode, undefined).map(({ kind, name }) => `${kind} ${name}`);
+  chooseParties(objects(change), perNode, []).map(({ kind, name }) => `${kind} ${name}`);
 
 test('of each node so many pods, those that are Ready first; none that is going, ended, or on the host network', () => {
   const notReady = { status: { phase: 'Running', podIP: '10.45.1.2' } };
@@ -53,7 +53,7 @@ test('of each node so many pods, those that are Ready first; none that is going,
   assert.deepEqual(names({ pods }, 3).slice(0, 3), ['pod ns/a', 'pod ns/b', 'pod ns/slow']);
 });
 
-test('a Service takes part by a TCP port that somebody answers at', () => {
+test('a Service takes part by the ports of TCP and UDP that somebody answers at', () => {
   const services = [
     service('web', '10.46.0.7'),
     service('nobody', '10.46.0.8'),
@@ -62,7 +62,10 @@ test('a Service takes part by a TCP port that somebody answers at', () => {
     service('headless', 'None'),
   ];
   const endpointSlices = [slice('web', true), slice('waiting', false), slice('udp', true), slice('headless', true)];
-  assert.deepEqual(names({ services, endpointSlices }), ['node n1', 'node n2', 'service ns/web']);
+  assert.deepEqual(names({ services, endpointSlices }), ['node n1', 'node n2', 'service ns/web', 'service ns/udp']);
+  const [, , web, udp] = chooseParties(objects({ services, endpointSlices }), 2, []);
+  assert.deepEqual([web?.port, web?.datagrams], [80, undefined]);
+  assert.deepEqual([udp?.port, udp?.datagrams], [undefined, { port: 80, listener: 'somebody' }]);
 });
 
 test('pods and nodes call all others, each family by itself, and nobody calls itself', () => {
@@ -70,7 +73,8 @@ test('pods and nodes call all others, each family by itself, and nobody calls it
     nodes: [node('n1', '10.44.0.11', 'fd00:44::11')],
     pods: [pod('dual', 'n1', ['10.45.1.2', 'fd00:45::2']), pod('six', 'n1', ['fd00:45::3'])],
   });
-  const ways = waysOf(chooseParties(cluster, 9, '203.0.113.1'));
+  const parties = chooseParties(cluster, 9, ['203.0.113.1']);
+  const ways = waysOf(parties).filter(({ protocol }) => protocol !== 'UDP');
   assert.deepEqual(
     ways.map(({ from, to, address }) => `${from.name} ${to.name} ${address}`),
     [
@@ -86,4 +90,18 @@ test('pods and nodes call all others, each family by itself, and nobody calls it
       'n1 outside 203.0.113.1',
     ],
   );
+  const datagrams = waysOf(parties).filter(({ protocol }) => protocol === 'UDP');
+  assert.deepEqual(
+    datagrams.map(({ from, to, address }) => [from, to, address]),
+    ways.map(({ from, to, address }) => [from, to, address]),
+    'and by datagrams all the same',
+  );
+});
+
+test('the outside takes part in the families of the nodes', () => {
+  const both = ['203.0.113.1', '2001:db8::1'];
+  const addresses = (...own: string[]) =>
+    chooseParties(objects({ nodes: [node('n1', ...own)] }), 2, both).find(({ kind }) => kind === 'outside')?.addresses;
+  assert.deepEqual(addresses('10.44.0.11', 'fd00:44::11'), both);
+  assert.deepEqual(addresses('fd00:44::11'), ['2001:db8::1']);
 });

@@ -11,11 +11,25 @@ export interface Party {
   readonly node?: string;
   /** One a family. */
   readonly addresses: readonly string[];
-  /** Where a Service and the outside answer TCP; the others are pinged. */
+  /** Where a Service and the outside answer TCP; pods and nodes are pinged. */
   readonly port?: number;
+  /** Where datagrams are sent to. */
+  readonly datagrams?: DatagramPort;
   /** Of a pod, by which its namespace is found. */
   readonly uid?: string;
 }
+
+/**
+ * `nobody`: no one listens, and the refusal that comes back tells that they arrive; `DNS` answers; `somebody` need not, so only a refusal tells
+ * anything.
+ */
+export interface DatagramPort {
+  readonly port: number;
+  readonly listener: 'nobody' | 'DNS' | 'somebody';
+}
+
+/** The discard service (RFC 863), which is not to be found anywhere. */
+const unheard: DatagramPort = { port: 9, listener: 'nobody' };
 
 export interface ClusterObjects {
   readonly nodes: readonly Node[];
@@ -29,26 +43,49 @@ export interface Way {
   readonly from: Party;
   readonly to: Party;
   readonly address: string;
+  readonly protocol: 'ICMP' | 'TCP' | 'UDP';
 }
 
-/** `outside`: its address; undefined when there is none. `perNode`: pods of one node at most, those that are Ready first. */
-export function chooseParties(objects: ClusterObjects, perNode: number, outside: string | undefined): readonly Party[] {
+/** Where the packets of a way go to; undefined for a ping. */
+export function portOf({ to, protocol }: Way): number | undefined {
+  return protocol === 'UDP' ? to.datagrams?.port : to.port;
+}
+
+/** `outside`: its addresses, of which the families of the nodes count. `perNode`: pods of one node at most, those that are Ready first. */
+export function chooseParties(objects: ClusterObjects, perNode: number, outside: readonly string[]): readonly Party[] {
+  const machines = objects.nodes.map(nodeParty);
+  const families = new Set(machines.flatMap(({ addresses }) => addresses.map(familyOf)));
+  const addresses = outside.filter((address) => families.has(familyOf(address)));
   return [
     ...objects.nodes.flatMap(({ metadata: { name = '' } }) => podsOf(objects.pods, name).slice(0, perNode)),
-    ...objects.nodes.map(nodeParty),
+    ...machines,
     ...objects.services.flatMap((service) => servicePart(service, objects.endpointSlices)),
-    ...(outside === undefined ? [] : [{ kind: 'outside', name: 'outside', addresses: [outside], port: 80 } as const]),
+    ...(addresses.length === 0
+      ? []
+      : [{ kind: 'outside', name: 'outside', addresses, port: 80, datagrams: unheard } as const]),
   ];
 }
 
-/** Every pod and node to every other party, in each family that both have. */
+/** Every pod and node to every other party, in each family that both have: by ping or TCP, and by datagrams. */
 export function waysOf(parties: readonly Party[]): readonly Way[] {
   const callers = parties.filter(({ kind }) => kind === 'pod' || kind === 'node');
   return callers.flatMap((from) =>
     parties
       .filter((to) => to !== from)
-      .flatMap((to) => sharedAddresses(from, to).map((address) => ({ from, to, address }))),
+      .flatMap((to) =>
+        sharedAddresses(from, to).flatMap((address) =>
+          protocolsOf(to).map((protocol) => ({ from, to, address, protocol })),
+        ),
+      ),
   );
+}
+
+function protocolsOf({ kind, port, datagrams }: Party): readonly Way['protocol'][] {
+  const first = kind === 'pod' || kind === 'node' ? 'ICMP' : 'TCP';
+  return [
+    ...(first === 'TCP' && port === undefined ? [] : ([first] as const)),
+    ...(datagrams === undefined ? [] : (['UDP'] as const)),
+  ];
 }
 
 function sharedAddresses(from: Party, to: Party): readonly string[] {
@@ -77,16 +114,17 @@ function podsOf(pods: readonly Pod[], node: string): Party[] {
     name: nameOf(pod),
     node,
     addresses: pod.status?.podIPs?.flatMap(({ ip }) => ip ?? []) ?? [pod.status?.podIP ?? ''],
+    datagrams: unheard,
     uid: pod.metadata.annotations?.['kubernetes.io/config.mirror'] ?? pod.metadata.uid ?? '',
   }));
 }
 
 function nodeParty({ metadata: { name = '' }, status }: Node): Party {
   const internal = (status?.addresses ?? []).filter(({ type }) => type === 'InternalIP');
-  return { kind: 'node', name, node: name, addresses: internal.map(({ address }) => address) };
+  return { kind: 'node', name, node: name, addresses: internal.map(({ address }) => address), datagrams: unheard };
 }
 
-/** Its first TCP port that somebody is ready to answer at; a Service without one answers nobody, which is no fault of the network. */
+/** Its first ports of TCP and of UDP that somebody is ready to answer at; a Service without any answers nobody, which is no fault of the network. */
 function servicePart(service: Service, slices: readonly EndpointSlice[]): Party[] {
   const { spec, metadata } = service;
   const own = slices.filter(
@@ -102,10 +140,23 @@ function servicePart(service: Service, slices: readonly EndpointSlice[]): Party[
         endpoints?.some(({ conditions }) => conditions?.ready !== false) === true,
     );
   const clusterIPs = spec?.clusterIPs ?? [spec?.clusterIP ?? 'None'];
-  for (const { protocol = 'TCP', port, name } of spec?.ports ?? []) {
-    const addresses = clusterIPs.filter((address) => familyOf(address) !== undefined && isAnswered(name, address));
-    if (protocol === 'TCP' && addresses.length > 0)
-      return [{ kind: 'service', name: nameOf(service), addresses, port }];
-  }
-  return [];
+  const answered = (wanted: string) =>
+    (spec?.ports ?? [])
+      .filter(({ protocol = 'TCP' }) => protocol === wanted)
+      .map(({ port, name }) => ({
+        port,
+        addresses: clusterIPs.filter((address) => familyOf(address) !== undefined && isAnswered(name, address)),
+      }))
+      .find(({ addresses }) => addresses.length > 0);
+  const [tcp, udp] = [answered('TCP'), answered('UDP')];
+  const { addresses } = tcp ?? udp ?? {};
+  if (addresses === undefined) return [];
+  const listener = udp?.port === 53 ? 'DNS' : 'somebody';
+  return [
+    {
+      ...{ kind: 'service', name: nameOf(service), addresses },
+      ...(tcp === undefined ? {} : { port: tcp.port }),
+      ...(udp === undefined ? {} : { datagrams: { port: udp.port, listener } }),
+    },
+  ];
 }

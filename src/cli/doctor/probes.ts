@@ -2,7 +2,7 @@
 import { CommandError, type Exec } from '../../kernel/exec.ts';
 import { readLinks } from '../../kernel/ip.ts';
 import { parsePodAlias } from '../../network/names.ts';
-import type { Party, Way } from './parties.ts';
+import { portOf, type DatagramPort, type Party, type Way } from './parties.ts';
 import type { Finding } from './report.ts';
 
 /** The arguments before a command that is to run inside a node. */
@@ -74,17 +74,42 @@ async function podNamespaces(exec: Exec, inside: readonly string[]): Promise<Rea
   return new Map(links.sort((a, b) => a.attempt - b.attempt).map(({ uid, netns }) => [uid, netns]));
 }
 
+/** Twice, a second each: who refuses datagrams does so about once a second for each caller. */
+const sendDatagrams = [
+  'exec 3<> "/dev/udp/$0/$1" || exit 1',
+  'for try in 1 2; do',
+  '  printf "$2" >&3 || exit 1',
+  '  read -r -t "$3" -N 1 -u 3 && exit 0',
+  '  [ $? -gt 128 ] || exit 1',
+  'done',
+  'exit 124',
+].join('\n');
+
+/** Of type A for kubernetes.default.svc.cluster.local, as a format of printf; the first byte of the answer is the first of the question. */
+const question = [
+  String.raw`po\1\0\0\1\0\0\0\0\0\0`,
+  String.raw`\012kubernetes\007default\003svc\007cluster\005local\0\0\1\0\1`,
+].join('');
+
 /** bash opens the connection: it is on every machine that the lab runs on, and says why it could not. */
-function argvOf({ to, address }: Way): readonly string[] {
-  if (to.port === undefined) return ['ping', '-n', '-c', '1', '-W', String(waitSeconds), address];
-  return ['timeout', String(waitSeconds), 'bash', '-c', 'exec 3<> "/dev/tcp/$0/$1"', address, String(to.port)];
+function argvOf(way: Way): readonly string[] {
+  const { to, address, protocol } = way;
+  if (protocol === 'ICMP') return ['ping', '-n', '-c', '1', '-W', String(waitSeconds), address];
+  const port = String(portOf(way));
+  if (protocol === 'TCP')
+    return ['timeout', String(waitSeconds), 'bash', '-c', 'exec 3<> "/dev/tcp/$0/$1"', address, port];
+  const { listener } = to.datagrams ?? {};
+  const [payload, seconds] = [listener === 'DNS' ? question : String.raw`\n`, listener === 'somebody' ? '0.2' : '1'];
+  return ['timeout', '5', 'bash', '-c', sendDatagrams, address, port, payload, seconds];
 }
 
 async function tryOne(way: Way, exec: Exec, place: readonly string[]): Promise<string | undefined> {
   const argv = [...place, ...argvOf(way)] as [string, ...string[]];
   try {
     const result = await exec.run({ argv, okExitCodes: [0, 1, 2, 124], timeoutMs: 10_000 });
-    return result.exitCode === 0 ? undefined : problemOf(`${result.stdout}\n${result.stderr}`);
+    const output = `${result.stdout}\n${result.stderr}`;
+    if (way.protocol === 'UDP') return datagramProblem(way.to.datagrams, result.exitCode === 0, output);
+    return result.exitCode === 0 ? undefined : problemOf(output);
   } catch (error) {
     if (error instanceof CommandError) return error.message;
     throw error;
@@ -101,11 +126,22 @@ const known = [
   /Frag needed[^\n]*/i,
 ] as const;
 
-/** What ping, or bash, saw. */
-export function problemOf(output: string): string {
+function findKnown(output: string): string | undefined {
   for (const pattern of known) {
     const found = pattern.exec(output)?.[0];
     if (found !== undefined) return found.toLowerCase();
   }
-  return `no answer in ${waitSeconds} s`;
+  return undefined;
+}
+
+/** What ping, or bash, saw. */
+export function problemOf(output: string): string {
+  return findKnown(output) ?? `no answer in ${waitSeconds} s`;
+}
+
+/** Where nobody listens a refusal is the proof; where somebody does who need not answer, silence is none of anything. */
+export function datagramProblem(port: DatagramPort | undefined, answered: boolean, output: string): string | undefined {
+  const seen = findKnown(output);
+  if (answered || (port?.listener === 'nobody' && seen === 'connection refused')) return undefined;
+  return port?.listener === 'somebody' ? seen : (seen ?? `no answer in ${waitSeconds} s`);
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Party } from './parties.ts';
-import { problemOf } from './probes.ts';
+import { datagramProblem, problemOf } from './probes.ts';
 import { renderFailures, renderMatrix, renderSum, type Finding } from './report.ts';
 
 const pod: Party = { kind: 'pod', name: 'ns/a', node: 'n1', addresses: ['10.45.1.2'] };
@@ -12,6 +12,7 @@ const finding = (from: Party, to: Party, problem?: string): Finding => ({
   from,
   to,
   address: to.addresses[0] ?? '',
+  protocol: to.port === undefined ? 'ICMP' : 'TCP',
   problem,
 });
 const findings = [
@@ -65,6 +66,17 @@ test('a failure names both, what was seen, and what may be why', () => {
     ].join('\n    '),
   ]);
   assert.deepEqual(renderFailures([finding(pod, node)], evidence), []);
+  const dns: Party = {
+    kind: 'service',
+    name: 'ns/dns',
+    addresses: ['fd00:46::a'],
+    datagrams: { port: 53, listener: 'DNS' },
+  };
+  const lost: Finding = { from: node, to: dns, address: 'fd00:46::a', protocol: 'UDP', problem: 'no answer in 2 s' };
+  assert.match(
+    renderFailures([lost], evidence)[0] ?? '',
+    /^node n2 to service ns\/dns at \[fd00:46::a\]:53 \(UDP\): no/,
+  );
 });
 
 for (const [output, problem] of [
@@ -77,3 +89,18 @@ for (const [output, problem] of [
   test(`seen: ${problem}`, () => {
     assert.equal(problemOf(output), problem);
   });
+
+test('datagrams: a refusal proves the way to nobody, and breaks the one to somebody', () => {
+  const refused = 'bash: line 4: read: read error: 3: Connection refused';
+  const seen = (listener: 'nobody' | 'DNS' | 'somebody', answered: boolean, output: string) =>
+    datagramProblem({ port: 9, listener }, answered, output);
+  assert.deepEqual(
+    [seen('nobody', false, refused), seen('nobody', false, ''), seen('nobody', false, 'No route to host')],
+    [undefined, 'no answer in 2 s', 'no route to host'],
+  );
+  assert.deepEqual(
+    [seen('DNS', true, ''), seen('DNS', false, ''), seen('DNS', false, refused)],
+    [undefined, 'no answer in 2 s', 'connection refused'],
+  );
+  assert.deepEqual([seen('somebody', false, ''), seen('somebody', false, refused)], [undefined, 'connection refused']);
+});

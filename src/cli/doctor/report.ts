@@ -1,7 +1,7 @@
 /** What was found, for people: a matrix, and a line for each way that fails. Pure. */
 import type { Event, NetworkPolicy, Node } from '../../api/types.gen.ts';
 import { table } from '../table.ts';
-import type { Party, Way } from './parties.ts';
+import { portOf, type Party, type Way } from './parties.ts';
 
 /** `problem`: what the caller saw; undefined when it was answered. */
 export interface Finding extends Way {
@@ -32,7 +32,8 @@ export function renderMatrix(parties: readonly Party[], findings: readonly Findi
   const rows = parties.map((from, index) => {
     const calls = from.kind === 'pod' || from.kind === 'node';
     const cells = calls ? parties.map((to) => cell(from, to)) : [];
-    const where = from.addresses.map((address) => place(address, from.port)).join(', ');
+    const port = calls ? undefined : (from.port ?? from.datagrams?.port);
+    const where = from.addresses.map((address) => place(address, port)).join(', ');
     return [String(index + 1), describeParty(from), where, ...cells];
   });
   return table([['#', 'FROM, TO', 'ADDRESS', ...parties.map((_, index) => String(index + 1))], ...rows]);
@@ -42,10 +43,12 @@ export function renderMatrix(parties: readonly Party[], findings: readonly Findi
 export function renderFailures(findings: readonly Finding[], evidence: Evidence): readonly string[] {
   return findings
     .filter(({ problem }) => problem !== undefined)
-    .map(({ from, to, address, problem }) => {
+    .map((finding) => {
+      const { from, to, address, protocol, problem } = finding;
+      const where = `${place(address, portOf(finding))}${protocol === 'UDP' ? ' (UDP)' : ''}`;
       const hints = hintsFor(from, to, evidence);
       const why = hints.length === 0 ? '' : `\n    ${hints.join('\n    ')}`;
-      return `${describeParty(from)} to ${describeParty(to)} at ${place(address, to.port)}: ${problem}${why}`;
+      return `${describeParty(from)} to ${describeParty(to)} at ${where}: ${problem}${why}`;
     });
 }
 
