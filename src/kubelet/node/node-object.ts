@@ -138,7 +138,12 @@ export function newNode(identity: NodeIdentity, facts: MachineFacts, health: Nod
   return {
     apiVersion: 'v1',
     kind: 'Node',
-    metadata: { name: identity.nodeName, labels: { ...identity.labels, ...nodeLabels(identity.nodeName, facts) } },
+    metadata: {
+      name: identity.nodeName,
+      labels: { ...identity.labels, ...nodeLabels(identity.nodeName, facts) },
+      // Every Node has it elsewhere, and flannel 0.26 writes its own among them without looking whether there are any.
+      annotations: { 'volumes.kubernetes.io/controller-managed-attach-detach': 'true' },
+    },
     spec: identity.taints === undefined ? {} : { taints: [...identity.taints] },
     status: nodeStatus({}, identity, facts, health, now),
   };
