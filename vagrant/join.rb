@@ -1,0 +1,52 @@
+# What happens on the host after a machine is up: a worker runs the line that the control plane hands out, as a user would on any
+# machine, and the administrator's kubeconfig is saved beside Vagrant's own state.
+module PodwireVagrant
+  LIMIT_SECONDS = 600
+  KUBECONFIG = "/etc/podwire/admin.kubeconfig"
+
+  module_function
+
+  # Does nothing on a machine that belongs to a cluster already.
+  def join(env, worker, address)
+    return if worker.communicate.test("test -e /var/lib/podwire/agent/kubeconfig", sudo: true)
+
+    line = "#{join_line(env, worker)} --node-ip #{address}"
+    worker.ui.info(line.sub(/--token \S+/, "--token …"))
+    worker.communicate.sudo(line) { |_, text| worker.ui.detail(text.chomp) }
+  end
+
+  def save_kubeconfig(env, control_plane)
+    file = env.local_data_path.join("podwire.kubeconfig")
+    File.write(file, output(control_plane, "cat #{KUBECONFIG}"), perm: 0o600)
+    control_plane.ui.info("export KUBECONFIG=#{file}")
+  end
+
+  # Machines come up at the same time: a worker waits for its control plane.
+  def join_line(env, worker)
+    control_plane = env.machine(:"control-plane", worker.provider_name)
+    limit = now + LIMIT_SECONDS
+    until answers?(control_plane)
+      raise "#{worker.name}: the control plane does not answer after #{LIMIT_SECONDS} s: vagrant up control-plane" if now > limit
+
+      sleep 2
+    end
+    output(control_plane, "podwire token create --print-join-command").strip
+  end
+
+  def answers?(machine)
+    machine.communicate.ready? &&
+      machine.communicate.test("test -e #{KUBECONFIG} && curl -ksf -o /dev/null https://127.0.0.1:6443/readyz", sudo: true)
+  rescue Vagrant::Errors::VagrantError
+    false
+  end
+
+  def output(machine, command)
+    text = +""
+    machine.communicate.sudo(command) { |stream, part| text << part if stream == :stdout }
+    text
+  end
+
+  def now
+    Process.clock_gettime(Process::CLOCK_MONOTONIC)
+  end
+end
