@@ -45,6 +45,10 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
 
 export class Lab {
   readonly name: string;
+  /** How many nodes it has. */
+  readonly size: number = 3;
+  /** How many times longer than here things may take. */
+  readonly slowness: number = 1;
   #kubeconfig = '';
 
   constructor(name: string) {
@@ -54,6 +58,16 @@ export class Lab {
   /** Its path, once it is up. */
   get kubeconfig(): string {
     return this.#kubeconfig;
+  }
+
+  /** `kubectl`'s own bound of a wait. */
+  timeout(seconds: number): string {
+    return `--timeout=${seconds * this.slowness}s`;
+  }
+
+  /** As the function of that name. */
+  async eventually<T>(what: string, probe: () => Promise<T | undefined | false>): Promise<T> {
+    return eventually(what, probe, 30_000 * this.slowness);
   }
 
   /** `podwire ARGS --name LAB` */

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { Node, Pod, Service } from '../../src/api/types.gen.ts';
-import { eventually, run, type Lab } from '../lab.ts';
+import { run, type Lab } from '../lab.ts';
 import { service, sleeper, webDeployment } from '../workloads.ts';
 
 /** The 0.999 quantile of chi-square with 3 degrees of freedom (four servers). */
@@ -25,8 +25,8 @@ export function packetStories(lab: Lab): void {
 
     before(async () => {
       await lab.apply(webDeployment('web', 4), service('frontend', 'web', { type: 'NodePort' }), sleeper('client'));
-      await lab.kubectl(['rollout', 'status', 'deployment/web', '--timeout=60s']);
-      await lab.kubectl(['wait', '--for=condition=Ready', 'pod/client', '--timeout=60s']);
+      await lab.kubectl(['rollout', 'status', 'deployment/web', lab.timeout(60)]);
+      await lab.kubectl(['wait', '--for=condition=Ready', 'pod/client', lab.timeout(60)]);
       web = await lab.pods('app=web');
       frontend = await lab.get<Service>(['service', 'frontend']);
     });
@@ -35,10 +35,10 @@ export function packetStories(lab: Lab): void {
       await lab.kubectl(['delete', 'deployment/web', 'service/frontend', 'pod/client', '--wait', '--ignore-not-found']);
     });
 
-    test('four replicas stand on all three nodes, each pod with an address of its node', async () => {
+    test('four replicas stand on all nodes, each pod with an address of its node', async () => {
       const nodes = await lab.nodes();
       assert.equal(web.length, 4);
-      assert.equal(new Set(web.map((pod) => pod.spec?.nodeName)).size, 3);
+      assert.equal(new Set(web.map((pod) => pod.spec?.nodeName)).size, lab.size);
       for (const pod of web) {
         const cidr = nodes.find((node) => node.metadata.name === pod.spec?.nodeName)?.spec?.podCIDR ?? '';
         assert.ok(podIP(pod).startsWith(cidr.replace(/\.0\/24$/, '.')), `${podIP(pod)} is not in ${cidr}`);
@@ -47,13 +47,15 @@ export function packetStories(lab: Lab): void {
 
     test('the client pings every pod on every node, and every node', async () => {
       const targets = [...web.map(podIP), ...(await lab.nodes()).map(nodeIP)];
-      for (const target of targets) await lab.inPod('client', ['ping', '-c', '1', '-w', '5', target]);
+      for (const target of targets) await lab.inPod('client', ['ping', '-c', '1', '-w', `${5 * lab.slowness}`, target]);
     });
 
     test('600 requests to the ClusterIP reach all four servers evenly (chi-square, p > 0.001)', async () => {
       const url = `http://${frontend.spec?.clusterIP}/`;
       const loop = `i=0; while [ $i -lt ${REQUESTS} ]; do wget -q -O - ${url} || echo FAILED; i=$((i+1)); done`;
-      const answers = (await lab.inPod('client', ['sh', '-c', loop])).stdout.trim().split('\n');
+      const answers = (await lab.inPod('client', ['sh', '-c', loop], { timeoutMs: 120_000 * lab.slowness })).stdout
+        .trim()
+        .split('\n');
       const counts = web.map((pod) => answers.filter((answer) => answer === pod.metadata.name).length);
       assert.equal(
         counts.reduce((sum, count) => sum + count, 0),
@@ -80,13 +82,22 @@ export function packetStories(lab: Lab): void {
       const names = web.map((pod) => pod.metadata.name);
       for (const node of await lab.nodes()) {
         const url = `http://${nodeIP(node)}:${port}/`;
-        assert.ok(names.includes((await run(['curl', '-sS', '--max-time', '5', url])).stdout.trim()), `host to ${url}`);
+        assert.ok(
+          names.includes((await run(['curl', '-sS', '--max-time', `${5 * lab.slowness}`, url])).stdout.trim()),
+          `host to ${url}`,
+        );
         assert.ok(
           names.includes((await lab.inPod('client', ['wget', '-q', '-O', '-', url])).stdout.trim()),
           `pod to ${url}`,
         );
         for (const from of await lab.nodes()) {
-          const answer = await lab.onNode(from.metadata.name ?? '', ['curl', '-sS', '--max-time', '5', url]);
+          const answer = await lab.onNode(from.metadata.name ?? '', [
+            'curl',
+            '-sS',
+            '--max-time',
+            `${5 * lab.slowness}`,
+            url,
+          ]);
           assert.ok(names.includes(answer.stdout.trim()), `${from.metadata.name} to ${url}`);
         }
       }
@@ -108,11 +119,11 @@ export function packetStories(lab: Lab): void {
         service('alone', 'lonely', { ports: [{ port: 80, targetPort: 8080 }] }),
         webDeployment('lonely', 1),
       );
-      await lab.kubectl(['rollout', 'status', 'deployment/lonely', '--timeout=60s']);
+      await lab.kubectl(['rollout', 'status', 'deployment/lonely', lab.timeout(60)]);
       const [pod] = await lab.pods('app=lonely');
       const clusterIP = (await lab.get<Service>(['service', 'alone'])).spec?.clusterIP;
       const name = pod?.metadata.name ?? '';
-      const answer = await eventually('an answer from itself', async () => {
+      const answer = await lab.eventually('an answer from itself', async () => {
         const outcome = await lab.inPod(name, ['wget', '-q', '-O', '-', `http://${clusterIP}/`], { mayFail: true });
         return outcome.code === 0 ? outcome.stdout.trim() : undefined;
       });
@@ -123,7 +134,7 @@ export function packetStories(lab: Lab): void {
     test('a Service without endpoints refuses at once', async () => {
       await lab.apply(service('nobody', 'nobody'));
       const clusterIP = (await lab.get<Service>(['service', 'nobody'])).spec?.clusterIP;
-      await eventually('a refusal', async () => {
+      await lab.eventually('a refusal', async () => {
         const outcome = await lab.inPod('client', ['timeout', '3', 'wget', '-q', '-O', '-', `http://${clusterIP}/`], {
           mayFail: true,
         });
@@ -131,7 +142,10 @@ export function packetStories(lab: Lab): void {
       });
       const started = Date.now();
       await lab.inPod('client', ['timeout', '3', 'wget', '-q', '-O', '-', `http://${clusterIP}/`], { mayFail: true });
-      assert.ok(Date.now() - started < 2_500, `took ${Date.now() - started} ms: it hung instead of being refused`);
+      assert.ok(
+        Date.now() - started < 2_500 * lab.slowness,
+        `took ${Date.now() - started} ms: it hung instead of being refused`,
+      );
       await lab.kubectl(['delete', 'service/nobody']);
     });
 
