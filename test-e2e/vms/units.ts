@@ -36,7 +36,7 @@ export function unitStories(vms: VirtualMachines): void {
 
     test('its pods and their namespaces are the machine’s own, in the control group of the other unit', async () => {
       const { stdout } = await vms.onNode(node, ['cat', `/proc/${pid}/cgroup`]);
-      assert.match(stdout, /^0::\/system\.slice\/podwire-pods\.service\/kubepods\/pod/);
+      assert.match(stdout, /^0::\/system\.slice\/podwire-pods\.service\/kubepods\/pod/m);
       const { status } = await vms.get<Pod>(['pod', 'stays']);
       const names = (await vms.onNode(node, ['ip', 'netns', 'list'])).stdout
         .split('\n')
