@@ -2,6 +2,8 @@
 # machine, and the administrator's kubeconfig is saved beside Vagrant's own state.
 module PodwireVagrant
   LIMIT_SECONDS = 600
+  # One that was destroyed is Ready until the cluster has missed its signs of life for 40 s.
+  GRACE_SECONDS = 120
   KUBECONFIG = "/etc/podwire/admin.kubeconfig"
 
   module_function
@@ -12,7 +14,23 @@ module PodwireVagrant
 
     line = "#{join_line(env, worker)} --node-ip #{address}"
     worker.ui.info(line.sub(/--token \S+/, "--token …"))
-    worker.communicate.sudo(line) { |_, text| worker.ui.detail(text.chomp) }
+    limit = now + GRACE_SECONDS
+    until (said = run(worker, line)).nil?
+      raise "#{worker.name}: #{said}" unless said.include?("a machine of that name lives") && now < limit
+
+      worker.ui.detail("waits until the machine that had this name is taken for dead")
+      sleep 5
+    end
+  end
+
+  # Nil when it went well, else what it said.
+  def run(worker, line)
+    said = +""
+    code = worker.communicate.sudo(line, error_check: false) do |_, text|
+      said << text
+      worker.ui.detail(text.chomp)
+    end
+    code.zero? ? nil : said
   end
 
   def save_kubeconfig(env, control_plane)
