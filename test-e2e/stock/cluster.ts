@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, rmdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { createLab, labPlaces, machinePlaces, podCIDRs, type LabConfig } from '../../src/lab/index.ts';
 import { createDirectExec } from '../../src/kernel/run-process.ts';
 import { eventually } from '../lab.ts';
@@ -135,7 +135,7 @@ export class StockCluster {
   async #removeGroups(): Promise<void> {
     const own = (await readFile('/proc/self/cgroup', 'utf8')).split('\n').map((line) => line.split(':'));
     const roots = own.flatMap(([, controllers = '', path = '']) =>
-      controllers.split(',').map((name) => join('/sys/fs/cgroup', name.replace('name=', ''), path)),
+      controllers.split(',').map((name) => resolve('/sys/fs/cgroup', name.replace('name=', ''), `.${path}`)),
     );
     const script =
       'for root do find "$root" -depth -type d -path "$root/$0-*" -exec rmdir {} \\; 2>/dev/null; done; true';
