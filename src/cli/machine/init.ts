@@ -41,7 +41,8 @@ const controlPlaneFlags = [
 ] as const;
 
 const usualGraceSeconds = 40;
-const answerLimitMs = 60_000;
+/** Generous: an emulated machine takes a minute to start the API server. */
+const answerLimitMs = 180_000;
 
 interface Wanted {
   readonly address: string;
