@@ -265,6 +265,7 @@ describe('the table of all resources', () => {
       'networkpolicies',
       'nodes',
       'pods',
+      'podtemplates',
       'replicasets',
       'rolebindings',
       'roles',

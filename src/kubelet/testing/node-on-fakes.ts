@@ -38,6 +38,8 @@ export class NodeOnFakes {
   readonly ownRules: OwnRules = { endpointGone: () => Promise.resolve() };
   /** Events as `TYPE REASON MESSAGE`. */
   readonly told: string[] = [];
+  /** How long a pod goes on serving after its slice said that it leaves. */
+  drainMs = 50;
   readonly folder: string;
   readonly dirs: PodDirs;
   /** Files in it are static pods, when it is there as the agent starts. */
@@ -93,7 +95,7 @@ export class NodeOnFakes {
           slices: informers.informer(endpointSlices, podIndex('node1')),
           nodeName: 'node1',
           ownRules: this.ownRules,
-          drainMs: 50,
+          drainMs: this.drainMs,
           logger: silentLogger,
           signal,
         }),
