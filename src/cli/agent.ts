@@ -117,7 +117,7 @@ async function startNode(argv: AgentArguments, { exec, logger, signal }: Ground)
   const network = argv['cni-conf-dir'] === undefined ? createNodeNetwork(ownNetwork) : pluginNetwork(argv, shared);
   startServiceAddresses({ ...shared, events: recorder('podwire-network') });
   const ociRuntime = argv['oci-runtime'] ?? ociRuntimeHere();
-  const { runtime, images, prepare } = createBuiltinRuntime({
+  const { runtime, images, prepare, remembered } = createBuiltinRuntime({
     exec,
     stateDir: argv['state-dir'],
     runDir: argv['run-dir'],
@@ -128,7 +128,7 @@ async function startNode(argv: AgentArguments, { exec, logger, signal }: Ground)
     ociRuntime,
   });
   // The proxy's relay outlives this process: it must not be started before.
-  const [version] = await Promise.all([versionOf(exec, ociRuntime), network.start(), prepare()]);
+  const [version] = await Promise.all([versionOf(exec, ociRuntime), network.start(remembered()), prepare()]);
   const departures = createDepartures();
   const kubelet = startKubelet({
     client,

@@ -44,12 +44,18 @@ export interface PodNeeds {
   readonly bandwidth?: PodBandwidth;
 }
 
+/** A pod that ran when the agent ended, as the runtime remembers it. */
+export interface RememberedPod extends PodIdentity {
+  readonly ips: readonly string[];
+  readonly needs: PodNeeds;
+}
+
 export interface NodeNetwork {
   /**
    * Takes over what is in the kernel, undoes what was cut off, and begins to follow the cluster. Does not wait for the API.
-   * Rejects when the kernel cannot be read.
+   * `remembered`: pods whose links are put back when they have gone meanwhile. Rejects when the kernel cannot be read.
    */
-  start(): Promise<void>;
+  start(remembered?: readonly RememberedPod[]): Promise<void>;
   /** The bridge stands, and pods can be set up. */
   readonly ready: boolean;
   /** When it resolves packets flow. Rejects while not `ready`, and when no address is left; then nothing is left behind. */

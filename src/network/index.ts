@@ -12,7 +12,7 @@ import { familyOfText } from '../kernel/family.ts';
 import { netnsPath } from '../kernel/netns.ts';
 import { createAddressPool } from './address-pool.ts';
 import { nodePart, peersOf, podCIDRsOf } from './cluster.ts';
-import type { NodeNetwork, PodNeeds } from './contract.ts';
+import type { NodeNetwork, PodNeeds, RememberedPod } from './contract.ts';
 import { HostPorts } from './host-ports.ts';
 import { podNames } from './names.ts';
 import { NodeLink } from './node-link.ts';
@@ -112,12 +112,17 @@ class BridgeNetwork implements NodeNetwork {
     return this.#ground !== undefined;
   }
 
-  async start(): Promise<void> {
+  async start(remembered: readonly RememberedPod[] = []): Promise<void> {
     const { signal } = this.#options;
-    await this.#links.adopt();
+    await this.#links.adopt(remembered);
     await this.#hostPorts.adopt(this.#links.pods);
     await this.#startPolicies();
     await this.#adoptBridge();
+    // Of a bridge that is gone too, the audit does it once the bridge is there again.
+    if (this.#ground !== undefined && remembered.length > 0)
+      await this.#mend(this.#ground).catch((error: unknown) =>
+        this.#logger.error('a link was not put back', { error }),
+      );
     const commit = (): Promise<void> => this.#commit();
     const loop = createCommitLoop({ name: 'pod network', commit, logger: this.#logger, signal });
     const follow = (): void => {
@@ -228,13 +233,17 @@ class BridgeNetwork implements NodeNetwork {
       if (changes !== '') this.#tell('PodNetworkRepaired', `changed by somebody else and put right: ${changes}`);
       const ports = await this.#hostPorts.audit();
       if (ports !== '') this.#tell('PodNetworkRepaired', `changed by somebody else and put right: ${ports}`);
-      for (const text of await this.#links.mend(ground)) this.#tell('PodNetworkRepaired', text);
+      await this.#mend(ground);
       await this.#links.adopt();
       await this.#links.settle();
       if (this.#pods.hasSynced) await this.#clearAbandoned();
     } catch (error) {
       this.#logger.error('audit of the pod network failed', { error });
     }
+  }
+
+  async #mend(ground: PodGround): Promise<void> {
+    for (const text of await this.#links.mend(ground)) this.#tell('PodNetworkRepaired', text);
   }
 
   async #clearAbandoned(): Promise<void> {

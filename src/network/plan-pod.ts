@@ -168,12 +168,14 @@ function lonelyShapers(
 /**
  * What is there that nobody knows of: whole pods are adopted as they are; halves are undone. The namespace is made first and is
  * ours by its name, so a link that has not got its alias yet is ours when the namespace of the same number is there. `known`:
- * namespaces of pods that are looked after; neither they nor their links are touched.
+ * namespaces of pods that are looked after; neither they nor their links are touched. `remembered`:
+ * one of these whose namespace is there runs, though somebody has deleted its link: it is adopted without.
  */
 export function planAdoption(
   links: readonly Link[],
   namespaces: readonly string[],
   known: ReadonlySet<string> = new Set(),
+  remembered: readonly AdoptedPod[] = [],
 ): AdoptionPlan {
   const pods: AdoptedPod[] = [];
   const deletions: (readonly [kind: 'link' | 'netns', name: string, reason: string])[] = [];
@@ -192,7 +194,9 @@ export function planAdoption(
       deletions.push(['link', name, 'left by a set-up that was cut off']);
     }
   }
-  const looked = new Set([...known, ...adopted]);
+  const linkless = remembered.filter(({ netns }) => present.has(netns) && !known.has(netns) && !adopted.has(netns));
+  pods.push(...linkless);
+  const looked = new Set([...known, ...adopted, ...linkless.map(({ netns }) => netns)]);
   for (const name of lonelyShapers(links, present, looked)) deletions.push(['link', name, 'no pod is behind it']);
   for (const netns of namespaces.filter((name) => netnsPattern.test(name) && !looked.has(name)))
     deletions.push(['netns', netns, 'no link leads to it']);

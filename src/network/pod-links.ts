@@ -9,7 +9,7 @@ import { attachNetns, listNetns, netnsPids } from '../kernel/netns.ts';
 import { readTrafficControl } from '../kernel/tc.ts';
 import { contains } from '../api/addresses.ts';
 import { gatewayOf, type AddressPool } from './address-pool.ts';
-import type { PodAttachment, PodBandwidth, PodIdentity } from './contract.ts';
+import type { PodAttachment, PodBandwidth, PodIdentity, RememberedPod } from './contract.ts';
 import { forgetFlowsOf } from './flows.ts';
 import { bridgeName, macOf, podAlias, podNames, shaperOf, type PodNames } from './names.ts';
 import { bandwidthChanges } from './plan-bandwidth.ts';
@@ -83,12 +83,13 @@ export class PodLinks {
     return [...this.#records.values()];
   }
 
-  /** Reads the kernel back. Whole pods are taken over, halves undone. */
-  async adopt(): Promise<void> {
+  /** Reads the kernel back. Whole pods are taken over, those remembered also without their link; halves are undone. */
+  async adopt(remembered: readonly RememberedPod[] = []): Promise<void> {
     // A pod that goes or comes while the kernel is read is known before or after.
     const before = [...this.#records.keys()];
     const [links, namespaces] = await Promise.all([readLinks(this.#exec), listNetns(this.#exec)]);
-    const plan = planAdoption(links, namespaces, new Set([...before, ...this.#records.keys(), ...this.#turns.keys()]));
+    const known = new Set([...before, ...this.#records.keys(), ...this.#turns.keys()]);
+    const plan = planAdoption(links, namespaces, known, remembered.map(markOf));
     for (const pod of plan.pods) this.#records.set(pod.netns, { ...pod, state: 'adopted' });
     await Promise.all(plan.pods.map((pod) => this.#gate.admit(pod)));
     if (plan.lines.length === 0) return;
@@ -270,6 +271,11 @@ export class PodLinks {
   async isInhabited({ netns }: AdoptedPod): Promise<boolean> {
     return (await netnsPids(this.#exec, netns)).length > 0;
   }
+}
+
+function markOf({ namespace, name, ips, needs: { bandwidth }, ...pod }: RememberedPod): AdoptedPod {
+  const mark = { ...podNames(pod), pod: `${namespace}/${name}`, uid: pod.uid, attempt: pod.attempt, ips };
+  return bandwidth === undefined ? mark : { ...mark, bandwidth };
 }
 
 function desiredPod(record: AdoptedPod, { pools, mtu }: PodGround): DesiredPod {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { Node } from '../../src/api/types.gen.ts';
+import type { RememberedPod } from '../../src/network/contract.ts';
 import type { NodeNetworkOptions, PodIdentity } from '../../src/network/index.ts';
 import { addresses, podCIDRs } from '../cases/ipv4.ts';
 import { addressesOf, familyNames, gatewaysOf, type NodeName, type Party } from '../cases/world.ts';
@@ -21,9 +22,10 @@ async function startOn(
   place: Place,
   nodeName: NodeName,
   options: Partial<NodeNetworkOptions> = {},
+  remembered: readonly RememberedPod[] = [],
 ): Promise<RunningNetwork> {
   // At its start it has read the rules already, for host ports.
-  const running = await startNetwork(place, nodeName, options);
+  const running = await startNetwork(place, nodeName, options, remembered);
   const before = place.exec.commands.length;
   await eventually(`${nodeName} ready`, async () => running.network.ready);
   // A bridge that was adopted is ready at once; wait for the whole comparison too.
@@ -233,6 +235,19 @@ test('a link that somebody deletes comes back with the same address, and is repo
   assert.equal(a.events.seen.length, before, 'once is enough');
   a.stop();
   a = await startOn(lab.nodeA, 'node-a');
+});
+
+test('a link that is deleted while no agent runs comes back with the same address', { skip: noRoot }, async () => {
+  const { netns, ips } = await a.network.setUp(pod('a1'));
+  a.stop();
+  await lab.nodeA.exec.sh(`ip link del pw${netns.slice(-8)}`);
+  a = await startOn(lab.nodeA, 'node-a', {}, [{ ...pod('a1'), ips, needs: {} }]);
+  assert.deepEqual(
+    a.events.seen.map(({ message }) => message),
+    [`link pw${netns.slice(-8)} of default/a1 was gone and is there again`],
+  );
+  assert.deepEqual(await askFrom(lab.nodeB, undefined, 'tcp', addresses.a1, 8080), [`a1 ${addresses['node-b']}`]);
+  assert.deepEqual((await a.network.setUp(pod('a1'))).ips, ips);
 });
 
 test('tear-down leaves nothing of the pod and may be repeated', { skip: noRoot }, async () => {

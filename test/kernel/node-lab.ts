@@ -12,6 +12,7 @@ import type { Node } from '../../src/api/types.gen.ts';
 import type { Command, CommandResult, Exec } from '../../src/kernel/exec.ts';
 import { createDirectExec } from '../../src/kernel/run-process.ts';
 import { startProcess, type RunningProcess, type StartOptions } from '../../src/kernel/start-process.ts';
+import type { RememberedPod } from '../../src/network/contract.ts';
 import { createNodeNetwork, type NodeNetwork, type NodeNetworkOptions } from '../../src/network/index.ts';
 import { addressesOf, clusterCIDRs, clusterNodes, type NodeName } from '../cases/world.ts';
 
@@ -246,6 +247,7 @@ export async function startNetwork(
   place: Place,
   nodeName: NodeName,
   options: Partial<NodeNetworkOptions> = {},
+  remembered: readonly RememberedPod[] = [],
 ): Promise<RunningNetwork> {
   const informers = new FakeInformers();
   const events = new FakeEvents();
@@ -263,7 +265,7 @@ export async function startNetwork(
     auditIntervalMs: 3_600_000,
     ...options,
   });
-  await network.start();
+  await network.start(remembered);
   return { network, informers, events, stop: () => abort.abort() };
 }
 

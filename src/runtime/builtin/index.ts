@@ -22,6 +22,7 @@ import { RuntimeError } from '../errors.ts';
 import { createImageService, type ContainerImages } from '../images/index.ts';
 import { attach } from './attach.ts';
 import { diskUsage } from '../../kernel/disk-usage.ts';
+import { rememberedPods, type RememberedPod } from './remembered.ts';
 import { reopenContainerLog } from './conmon-control.ts';
 import { createContainer, endRest, removeContainer, startContainer, stopContainer } from './containers.ts';
 import { execStreaming, execSync } from './exec-in-container.ts';
@@ -74,11 +75,14 @@ export function createBuiltinRuntime(options: BuiltinRuntimeOptions): {
    * to outlive this process waits for it: a supervisor that ends the group would end that one too. Rejects as `start` does.
    */
   readonly prepare: () => Promise<void>;
+  /** Pods that ran when an earlier run ended: for the network, which is started first. Not once the runtime is started. */
+  readonly remembered: () => readonly RememberedPod[];
 } {
   const { imageDir: dir, exec, logger } = options;
   const images = createImageService({ dir, exec, logger });
   const runtime = new BuiltinRuntime(options, images);
-  return { runtime, images, prepare: () => runtime.prepare() };
+  const remembered = (): readonly RememberedPod[] => rememberedPods(placesOf(options).sandboxRecords);
+  return { runtime, images, prepare: () => runtime.prepare(), remembered };
 }
 
 /** The program that suits this host's control groups: `crun`, or `runc` where they are hybrid. Throws when it is not installed. */
