@@ -48,7 +48,15 @@ module PodwireVagrant
 
       sleep 2
     end
-    output(control_plane, "podwire token create --print-join-command").strip
+    begin
+      output(control_plane, "podwire token create --print-join-command").strip
+    rescue Vagrant::Errors::VagrantError
+      # It answers, but slowly: many things begin at once.
+      raise if now > limit
+
+      sleep 2
+      retry
+    end
   end
 
   def answers?(machine)
