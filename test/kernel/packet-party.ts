@@ -6,6 +6,7 @@
 import { createSocket } from 'node:dgram';
 import { connect, createServer } from 'node:net';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface PartyQuestion {
   readonly protocol: 'tcp' | 'udp';
@@ -35,6 +36,7 @@ export interface Told {
 }
 
 const atOnce = 24;
+const maxPauseMs = 4;
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
 function serveTcp(name: string, port: number, host: string): Promise<void> {
@@ -85,7 +87,11 @@ async function ask(question: PartyQuestion): Promise<string[]> {
   const answers: string[] = [];
   const isDone = (): boolean =>
     answers.length >= times && (new Set(answers).size >= different || answers.length >= most) && Date.now() >= until;
-  while (!isDone()) answers.push(await askOnce(question));
+  while (!isDone()) {
+    answers.push(await askOnce(question));
+    // Two that ask one relay in step would each be led to the same server for ever, as that takes its servers in turn.
+    if (answers.length < most && new Set(answers).size < different) await sleep(Math.random() * maxPauseMs);
+  }
   return answers;
 }
 

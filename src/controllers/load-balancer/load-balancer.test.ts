@@ -253,7 +253,8 @@ describe('where nodes stand on two segments', () => {
     const world = await startSegments(t);
     const names = Array.from({ length: 12 }, (_, index) => `web${index}`);
     for (const name of names) await addService(world, name);
-    await eventually(() => assert.equal(new Set(names.map((name) => address(world, name))).size, 12));
+    const given = (): string[] => names.map((name) => address(world, name)).filter((ip) => ip !== '');
+    await eventually(() => assert.equal(new Set(given()).size, 12));
     for (const name of names) assert.equal(answering(world, name), segment(address(world, name)));
   });
 });
