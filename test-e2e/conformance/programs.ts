@@ -11,6 +11,8 @@ interface Program {
   readonly package: string;
   /** `go test -c` in place of `go build`. */
   readonly isTest?: true;
+  /** Of a module of its own, at this version; else Kubernetes' own module builds it. */
+  readonly version?: string;
 }
 
 const k8s = 'k8s.io/kubernetes';
@@ -19,6 +21,8 @@ const programs = {
   'e2e.test': { package: `${k8s}/test/e2e`, isTest: true },
   ginkgo: { package: 'github.com/onsi/ginkgo/v2/ginkgo' },
   agnhost: { package: `${k8s}/test/images/agnhost` },
+  // agnhost's image names 1.6.2, a requirement of which the module proxy has no more
+  coredns: { package: 'github.com/coredns/coredns', version: 'v1.14.7' },
   nonewprivs: { package: `${k8s}/test/images/nonewprivs` },
   'regression-issue-74839': { package: `${k8s}/test/images/regression-issue-74839` },
 } as const satisfies Readonly<Record<string, Program>>;
@@ -36,8 +40,8 @@ async function isThere(path: string): Promise<boolean> {
 let spentMs = 0;
 
 /** Runs the toolchain in our module. Throws {@link NotHereError} when it is missing, or cannot get what it needs. */
-async function go(args: readonly string[]): Promise<string> {
-  const env = { CGO_ENABLED: '0', GOFLAGS: '-mod=mod' };
+async function go(args: readonly string[], more: Readonly<Record<string, string>> = {}): Promise<string> {
+  const env = { CGO_ENABLED: '0', GOFLAGS: '-mod=mod', ...more };
   const timeout = Math.max(1, Math.round(buildTimeoutMs - spentMs));
   const result = await execa('go', args, { cwd: places.module, env, reject: false, timeout, stdin: 'ignore' });
   spentMs += result.durationMs;
@@ -84,8 +88,12 @@ async function build(name: ProgramName, say: (text: string) => void): Promise<st
   const { package: source, ...kind }: Program = programs[name];
   const path = join(places.programs, name);
   if (await isThere(path)) return path;
-  say(`building ${name} of Kubernetes ${kubernetesVersion}; the first time takes some minutes`);
+  say(`building ${name} ${kind.version ?? `of Kubernetes ${kubernetesVersion}`}; the first time takes some minutes`);
   await mkdir(places.module, { recursive: true });
+  if (kind.version !== undefined) {
+    await go(['install', '-ldflags', '-s -w', `${source}@${kind.version}`], { GOBIN: places.programs });
+    return path;
+  }
   await writeModule();
   const version = `-s -w -X k8s.io/component-base/version.gitVersion=v${kubernetesVersion}`;
   const verb = kind.isTest === true ? ['test', '-c'] : ['build'];
