@@ -9,10 +9,10 @@ module PodwireVagrant
   module_function
 
   # Does nothing on a machine that belongs to a cluster already.
-  def join(env, worker, address)
+  def join(env, worker, address, control_plane_address)
     return if worker.communicate.test("test -e /var/lib/podwire/agent/kubeconfig", sudo: true)
 
-    line = "#{join_line(env, worker)} --node-ip #{address}"
+    line = "#{join_line(env, worker, control_plane_address)} --node-ip #{address}"
     worker.ui.info(line.sub(/--token \S+/, "--token …"))
     limit = now + GRACE_SECONDS
     until (said = run(worker, line)).nil?
@@ -35,19 +35,22 @@ module PodwireVagrant
 
   def save_kubeconfig(env, control_plane)
     file = env.local_data_path.join("podwire.kubeconfig")
-    File.write(file, output(control_plane, "cat #{KUBECONFIG}"), perm: 0o600)
+    File.write(file, output(control_plane.communicate, "cat #{KUBECONFIG}"), perm: 0o600)
     control_plane.ui.info("export KUBECONFIG=#{file}")
   end
 
-  # Machines come up at the same time: a worker waits for its control plane.
-  def join_line(env, worker)
-    control_plane = env.machine(:"control-plane", worker.provider_name)
+  # Machines come up at the same time: a worker waits until it reaches its control plane.
+  def join_line(env, worker, control_plane_address)
     limit = now + LIMIT_SECONDS
-    until answers?(control_plane)
-      raise "#{worker.name}: the control plane does not answer after #{LIMIT_SECONDS} s: vagrant up control-plane" if now > limit
+    # Only once it answers there is its own thread done with the keys of its SSH.
+    until worker.communicate.test("timeout 10 bash -c 'exec 3<>/dev/tcp/#{control_plane_address}/6443'")
+      if now > limit
+        raise "#{worker.name}: https://#{control_plane_address}:6443 does not answer after #{LIMIT_SECONDS} s: vagrant up control-plane"
+      end
 
       sleep 2
     end
+    control_plane = connect(env.machine(:"control-plane", worker.provider_name))
     begin
       output(control_plane, "podwire token create --print-join-command").strip
     rescue Vagrant::Errors::VagrantError
@@ -59,16 +62,14 @@ module PodwireVagrant
     end
   end
 
-  def answers?(machine)
-    machine.communicate.ready? &&
-      machine.communicate.test("test -e #{KUBECONFIG} && curl -ksf -o /dev/null https://127.0.0.1:6443/readyz", sudo: true)
-  rescue Vagrant::Errors::VagrantError
-    false
+  # A connection of one's own: that of the machine is used by its own thread at the same time, and an SSH session is for one only.
+  def connect(machine)
+    Vagrant.plugin("2").manager.communicators[:ssh].new(machine)
   end
 
-  def output(machine, command)
+  def output(communicator, command)
     text = +""
-    machine.communicate.sudo(command) { |stream, part| text << part if stream == :stdout }
+    communicator.sudo(command) { |stream, part| text << part if stream == :stdout }
     text
   end
 
