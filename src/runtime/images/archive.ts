@@ -47,7 +47,9 @@ function archiveIn(folder: string, links: ReadonlyMap<string, string>): Archive 
 async function layOut(path: string, scratch: string): Promise<Map<string, string>> {
   const links = new Map<string, string>();
   const archive = extract();
-  const reading = pipeline(createReadStream(path), await decompressorOf(path), archive as unknown as Writable);
+  const decompressor = await decompressorOf(path);
+  const between = decompressor === undefined ? [] : [decompressor];
+  const reading = pipeline([createReadStream(path), ...between, archive as unknown as Writable]);
   reading.catch(() => undefined); // shows in the loop as well
   let files = 0;
   for await (const entry of archive) {

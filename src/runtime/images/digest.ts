@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 import { open } from 'node:fs/promises';
-import { PassThrough, Transform } from 'node:stream';
+import { Transform } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 
 /** `sha256:…` of bytes. */
@@ -30,14 +30,14 @@ export class DigestStream extends Transform {
   }
 }
 
-/** The stream that unpacks a file: gzip, zstd or neither, told by its first bytes. */
-export async function decompressorOf(path: string): Promise<Transform> {
+/** The stream that unpacks a file of gzip or zstd, told by its first bytes; undefined where it is neither. */
+export async function decompressorOf(path: string): Promise<Transform | undefined> {
   const file = await open(path);
   try {
     const { buffer } = await file.read(Buffer.alloc(4), 0, 4, 0);
     if (buffer.readUInt16BE() === 0x1f8b) return createGunzip();
     if (buffer.readUInt32BE() === 0x28b52ffd) return createZstdDecompress();
-    return new PassThrough();
+    return undefined;
   } finally {
     await file.close();
   }

@@ -38,6 +38,7 @@ export async function unpackLayer(
 ): Promise<{ readonly digest: string; readonly diffId: string }> {
   await mkdir(folder);
   await chmod(folder, 0o755); // the root folder of containers, when the layer does not say
+  const decompressor = await decompressorOf(file);
   const tar = await startProcess({
     argv: ['tar', '--extract', '--file=-', `--directory=${folder}`, ...tarOptions],
     stdin: true,
@@ -45,13 +46,13 @@ export async function unpackLayer(
   });
   if (tar.stdin === undefined || tar.stderr === undefined) throw new Error('tar without pipes');
   const whole = new DigestStream();
-  const content = new DigestStream();
+  const content = decompressor === undefined ? whole : new DigestStream();
   const output = pack();
   tar.stdout.resume();
   const complaints = text(tar.stderr);
-  const source = createReadStream(file);
+  const source = createReadStream(file, { highWaterMark: readBytes });
   const feeding = Promise.all([
-    pipeline(source, whole, await decompressorOf(file), content),
+    pipeline(decompressor === undefined ? [source, whole] : [source, whole, decompressor, content]),
     rewriteLayer(content, output),
     pipeline(output as unknown as Readable, tar.stdin),
   ]);
@@ -69,8 +70,12 @@ export async function unpackLayer(
   if (end.exitCode !== undefined && end.exitCode !== 0)
     throw new Error(`tar: ${(await complaints).trim().slice(0, 1000)}`);
   if (fed !== undefined) throw fed;
-  return { digest: whole.digest(), diffId: content.digest() };
+  const digest = whole.digest();
+  return { digest, diffId: content === whole ? digest : content.digest() };
 }
+
+/** A layer is large; each piece passes several streams. */
+const readBytes = 1024 * 1024;
 
 const tarOptions = [
   '--numeric-owner',

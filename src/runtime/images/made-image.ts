@@ -68,44 +68,57 @@ export async function writeMadeImage(folder: string, made: MadeImage): Promise<v
   await writeLayout(folder, layoutOf(made));
 }
 
+/** Its digest is asked for once: hashing a hundred megabytes is most of the work on a slow machine. */
+interface Blob {
+  readonly digest: string;
+  readonly content: Buffer | string;
+}
+
+const blobOf = (content: Buffer | string): Blob => ({ digest: digestOf(content), content });
+
 interface Layout {
   readonly id: string;
-  readonly blobs: readonly (Buffer | string)[];
+  readonly blobs: readonly Blob[];
   readonly index: string;
 }
 
 /** Config, manifest and index. */
 function layoutOf({ names, layers, config }: MadeImage): Layout {
-  const text = JSON.stringify({
-    created: '1970-01-01T00:00:00Z',
-    architecture: arch === 'x64' ? 'amd64' : arch,
-    os: 'linux',
-    config,
-    rootfs: { type: 'layers', diff_ids: layers.map(digestOf) },
-  });
-  const manifest = JSON.stringify({
-    schemaVersion: 2,
-    mediaType: 'application/vnd.oci.image.manifest.v1+json',
-    config: descriptor('application/vnd.oci.image.config.v1+json', text),
-    layers: layers.map((layer) => descriptor('application/vnd.oci.image.layer.v1.tar', layer)),
-  });
+  const layerBlobs = layers.map(blobOf);
+  const configBlob = blobOf(
+    JSON.stringify({
+      created: '1970-01-01T00:00:00Z',
+      architecture: arch === 'x64' ? 'amd64' : arch,
+      os: 'linux',
+      config,
+      rootfs: { type: 'layers', diff_ids: layerBlobs.map(({ digest }) => digest) },
+    }),
+  );
+  const manifest = blobOf(
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: 'application/vnd.oci.image.manifest.v1+json',
+      config: descriptor('application/vnd.oci.image.config.v1+json', configBlob),
+      layers: layerBlobs.map((layer) => descriptor('application/vnd.oci.image.layer.v1.tar', layer)),
+    }),
+  );
   const entry = descriptor('application/vnd.oci.image.manifest.v1+json', manifest);
   const manifests = names.map((name) => ({ ...entry, annotations: { 'org.opencontainers.image.ref.name': name } }));
   return {
-    id: digestOf(text),
-    blobs: [...layers, text, manifest],
+    id: configBlob.digest,
+    blobs: [...layerBlobs, configBlob, manifest],
     index: JSON.stringify({ schemaVersion: 2, manifests }),
   };
 }
 
-function descriptor(mediaType: string, content: Buffer | string): { mediaType: string; digest: string; size: number } {
-  return { mediaType, digest: digestOf(content), size: Buffer.byteLength(content) };
+function descriptor(mediaType: string, { digest, content }: Blob): { mediaType: string; digest: string; size: number } {
+  return { mediaType, digest, size: Buffer.byteLength(content) };
 }
 
 async function writeLayout(folder: string, { blobs, index }: Layout): Promise<void> {
   const place = join(folder, 'blobs', 'sha256');
   await mkdir(place, { recursive: true });
-  for (const blob of blobs) await writeFile(join(place, digestHex(digestOf(blob))), blob);
+  for (const { digest, content } of blobs) await writeFile(join(place, digestHex(digest)), content);
   await writeFile(join(folder, 'oci-layout'), JSON.stringify({ imageLayoutVersion: '1.0.0' }));
   await writeFile(join(folder, 'index.json'), index);
 }
