@@ -1,12 +1,13 @@
 /** The pod network as a process of its own, for runtimes that call CNI: needs to list and watch Nodes and Pods. */
 import { once } from 'node:events';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createEventRecorder } from '../api/event-recorder.ts';
 import { createApiClient } from '../api/http-client.ts';
 import { createLogger } from '../api/logger.ts';
 import { createInformerFactory } from '../api/shared-informers.ts';
 import { createRunner } from '../kernel/runner.ts';
-import { createNodeNetwork, installCni, startCniServer, type NodeNetwork } from '../network/index.ts';
+import { createNodeNetwork, installCni, openCniMemory, startCniServer, type NodeNetwork } from '../network/index.ts';
 import type { NetworkArguments } from './commands/network.ts';
 import { inClusterConfig } from './in-cluster-config.ts';
 import { readKubeconfigFile } from './kubeconfig-file.ts';
@@ -39,8 +40,10 @@ export async function runNetwork(argv: NetworkArguments): Promise<void> {
     logger,
     signal,
   });
-  await network.start();
-  await startCniServer({ exec: runner, network, socket: argv['cni-socket'], logger, signal });
+  const socket = argv['cni-socket'];
+  const memory = await openCniMemory({ exec: runner, folder: join(dirname(socket), 'pods'), logger });
+  await network.start(memory.all());
+  await startCniServer({ exec: runner, network, memory, socket, logger, signal });
   await installWhenReady(network, argv, signal).catch((error: unknown) => {
     if (!signal.aborted) throw error;
   });

@@ -8,12 +8,16 @@ export interface PodIdentity {
   readonly attempt: number;
   /** The path of a namespace that somebody else made for it: it gets our name too, and stays when the pod goes. */
   readonly netns?: string;
+  /** The name of its link inside; `eth0` when left out. */
+  readonly ifname?: string;
 }
 
 /** What the network has made of a pod. */
 export interface PodAttachment extends Pick<PodIdentity, 'uid' | 'attempt'> {
   /** The node's end of its link. */
   readonly link: string;
+  /** The name of its own end. */
+  readonly ifname: string;
   /** Of its own end. */
   readonly mac: string;
   readonly mtu: number;

@@ -27,6 +27,7 @@ export type { NodeNetwork, PodIdentity } from './contract.ts';
 export { createNodeRemoval } from './node-removal.ts';
 export { startPodRoutes } from './pod-routes.ts';
 export { installCni } from './cni/install.ts';
+export { openCniMemory } from './cni/memory.ts';
 export { startCniServer } from './cni/server.ts';
 export { createPluginNetwork } from './plugins/index.ts';
 export { startServiceAddresses } from './service-addresses.ts';

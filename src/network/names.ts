@@ -14,7 +14,7 @@ export const routeProtocol = 78;
 export const doomedGroup = 787_878;
 /** The handle of our queueing disciplines, which have no room for a name: they are told by it and by the link they stand on. */
 export const trafficHandle = '78:';
-/** The name of a pod's link inside its namespace. */
+/** The name of a pod's link inside its namespace, unless a CNI runtime asks for another. */
 export const podInterface = 'eth0';
 
 /** The pod a link or namespace was made for, as its alias tells. */
@@ -24,6 +24,8 @@ export interface PodMark {
   readonly uid: string;
   readonly attempt: number;
   readonly ips: readonly string[];
+  /** Of its link inside, where it is not `eth0`. */
+  readonly ifname?: string;
   readonly bandwidth?: PodBandwidth;
 }
 
@@ -50,20 +52,22 @@ const plain = (text: string): string => text.replaceAll(/[^\w./:=,-]/g, '_');
 
 const directions = ['ingress', 'egress'] as const;
 
-/** `podwire:NAMESPACE/NAME:UID attempt=N ip=A[,B][ ingress=BITS][ egress=BITS]`: all that is needed to adopt the link. */
-export function podAlias({ pod, uid, attempt, ips, bandwidth = {} }: PodMark): string {
+/** `podwire:NAMESPACE/NAME:UID attempt=N ip=A[,B][ ifname=NAME][ ingress=BITS][ egress=BITS]`: all that is needed to adopt the link. */
+export function podAlias({ pod, uid, attempt, ips, ifname, bandwidth = {} }: PodMark): string {
   const limits = directions.flatMap((way) => (bandwidth[way] === undefined ? [] : [` ${way}=${bandwidth[way]}`]));
-  const tail = `:${plain(uid)} attempt=${attempt} ip=${ips.map(plain).join(',')}${limits.join('')}`;
+  const inside = ifname === undefined ? '' : ` ifname=${plain(ifname)}`;
+  const tail = `:${plain(uid)} attempt=${attempt} ip=${ips.map(plain).join(',')}${inside}${limits.join('')}`;
   return `podwire:${plain(pod).slice(0, maxAlias - 'podwire:'.length - tail.length)}${tail}`;
 }
 
 /** Undefined for an alias that is not ours. */
 export function parsePodAlias(alias: string | undefined): PodMark | undefined {
-  const pattern = /^podwire:([^:]+):(\S+) attempt=(\d+) ip=(\S+?)(?: ingress=(\d+))?(?: egress=(\d+))?$/;
+  const pattern =
+    /^podwire:([^:]+):(\S+) attempt=(\d+) ip=(\S+?)(?: ifname=(\S+?))?(?: ingress=(\d+))?(?: egress=(\d+))?$/;
   const match = pattern.exec(alias ?? '');
   if (match === null) return undefined;
-  const [, pod = '', uid = '', attempt = '', ips = '', ingress, egress] = match;
-  const mark = { pod, uid, attempt: Number(attempt), ips: ips.split(',') };
+  const [, pod = '', uid = '', attempt = '', ips = '', ifname, ingress, egress] = match;
+  const mark = { pod, uid, attempt: Number(attempt), ips: ips.split(','), ...(ifname && { ifname }) };
   if (!ingress && !egress) return mark;
   const limits = { ...(ingress && { ingress: Number(ingress) }), ...(egress && { egress: Number(egress) }) };
   return { ...mark, bandwidth: limits };

@@ -17,6 +17,8 @@ export interface PodAddress {
 export interface DesiredPod {
   readonly netns: string;
   readonly link: string;
+  /** The name of its own end. */
+  readonly ifname: string;
   readonly alias: string;
   /** `namespace/name`, for the reason of each change. */
   readonly pod: string;
@@ -42,7 +44,7 @@ export interface PodPlan {
   readonly nodeLines: readonly string[];
   /** For `tc -batch` there, then; none for a pod without limits. That something exists is no failure here. */
   readonly trafficLines: readonly string[];
-  /** In the pod's namespace, then. The pod's own end comes up here, after all else stands. */
+  /** In the pod's namespace, then. The pod's own end comes up here, after all else stands. That something exists is no failure here. */
   readonly podLines: readonly string[];
 }
 
@@ -56,7 +58,7 @@ const namespaceSettings = ['accept_ra', 'accept_redirects', 'accept_dad']
   .join(' ');
 
 /** What has to be there first. An alias is all that tells whom the ifb link is for: it comes before the one by which the pod is adopted. */
-function madeFirst({ netns, link, alias, mac, mtu, bandwidth }: DesiredPod, observed: ObservedPod) {
+function madeFirst({ netns, link, ifname, alias, mac, mtu, bandwidth }: DesiredPod, observed: ObservedPod) {
   const isShaped = bandwidth?.egress !== undefined && !(observed.shaper ?? observed.link);
   const shaper = { line: `link add ${shaperOf(link)} mtu ${mtu} type ifb`, object: `link ${shaperOf(link)}` };
   const shaperUp = { line: `link set dev ${shaperOf(link)} alias "${alias}" up`, object: `alias of ${shaperOf(link)}` };
@@ -69,7 +71,7 @@ function madeFirst({ netns, link, alias, mac, mtu, bandwidth }: DesiredPod, obse
       ? []
       : [
           {
-            line: `link add ${link} mtu ${mtu} type veth peer name ${podInterface} mtu ${mtu} address ${mac} netns ${netns}`,
+            line: `link add ${link} mtu ${mtu} type veth peer name ${ifname} mtu ${mtu} address ${mac} netns ${netns}`,
             object: `link ${link}`,
           },
         ]),
@@ -77,9 +79,16 @@ function madeFirst({ netns, link, alias, mac, mtu, bandwidth }: DesiredPod, obse
   ];
 }
 
+/** A link that is not the pod's first takes the default route only where there is none. */
+function defaultRoute(ifname: string, gateway: string): string {
+  return ifname === podInterface
+    ? `route replace default via ${gateway}`
+    : `route add default via ${gateway} dev ${ifname}`;
+}
+
 /** Every line may be carried out again: a set-up that was cut off is completed by the same plan. */
 export function planPodSetUp(desired: DesiredPod, observed: ObservedPod): PodPlan {
-  const { link, alias, pod, addresses, mac, bridge, bandwidth } = desired;
+  const { link, ifname, alias, pod, addresses, mac, bridge, bandwidth } = desired;
   const made = madeFirst(desired, observed);
   return {
     changes: [
@@ -97,12 +106,12 @@ export function planPodSetUp(desired: DesiredPod, observed: ObservedPod): PodPla
     podLines: [
       'link set dev lo up',
       ...addresses.map(
-        ({ ip, prefixLength }) => `address replace ${ip}/${prefixLength} dev ${podInterface}${addressFlags(ip)}`,
+        ({ ip, prefixLength }) => `address replace ${ip}/${prefixLength} dev ${ifname}${addressFlags(ip)}`,
       ),
-      `link set dev ${podInterface} up`,
+      `link set dev ${ifname} up`,
       ...addresses.flatMap(({ gateway }) => [
-        `neigh replace ${gateway} lladdr ${bridge.mac} dev ${podInterface} nud permanent`,
-        `route replace default via ${gateway}`,
+        `neigh replace ${gateway} lladdr ${bridge.mac} dev ${ifname} nud permanent`,
+        defaultRoute(ifname, gateway),
       ]),
     ],
   };

@@ -154,6 +154,7 @@ test('a pod of two families: the link knows its addresses without asking, settin
     {
       netns: 'pw-0',
       link: 'pw0',
+      ifname: 'eth0',
       alias: 'x',
       pod: 'ns/p',
       addresses: [
@@ -236,6 +237,8 @@ test('an alias gives back what was written, also when the name must be cut', () 
   const mark = { pod: 'default/web-1', uid: '0b6d', attempt: 2, ips: ['10.45.1.7'] };
   assert.equal(podAlias(mark), 'podwire:default/web-1:0b6d attempt=2 ip=10.45.1.7');
   assert.deepEqual(parsePodAlias(podAlias(mark)), mark);
+  for (const more of [{ ifname: 'net1' }, { ifname: 'net1', bandwidth: { egress: 7000 } }])
+    assert.deepEqual(parsePodAlias(podAlias({ ...mark, ...more })), { ...mark, ...more });
   const long = { ...mark, pod: `${'n'.repeat(63)}/${'p'.repeat(253)}` };
   assert.ok(podAlias(long).length <= 255);
   assert.deepEqual({ ...parsePodAlias(podAlias(long)), pod: '' }, { ...mark, pod: '' });

@@ -4,14 +4,22 @@ import { printChanges } from '../kernel/change.ts';
 import type { Exec } from '../kernel/exec.ts';
 import { createGatherer } from '../kernel/gather.ts';
 import { createIpBatcher } from '../kernel/ip-batcher.ts';
-import { IpBatchError, isExists, isMissing, readLinks, runIpBatch, runTcBatch } from '../kernel/ip.ts';
+import {
+  IpBatchError,
+  type BatchFailure,
+  isExists,
+  isMissing,
+  readLinks,
+  runIpBatch,
+  runTcBatch,
+} from '../kernel/ip.ts';
 import { attachNetns, listNetns, netnsPids } from '../kernel/netns.ts';
 import { readTrafficControl } from '../kernel/tc.ts';
 import { contains } from '../api/addresses.ts';
 import { gatewayOf, type AddressPool } from './address-pool.ts';
 import type { PodAttachment, PodBandwidth, PodIdentity, RememberedPod } from './contract.ts';
 import { forgetFlowsOf } from './flows.ts';
-import { bridgeName, macOf, podAlias, podNames, shaperOf, type PodNames } from './names.ts';
+import { bridgeName, macOf, podAlias, podInterface, podNames, shaperOf, type PodNames } from './names.ts';
 import { bandwidthChanges } from './plan-bandwidth.ts';
 import {
   planAdoption,
@@ -154,6 +162,7 @@ export class PodLinks {
       uid: pod.uid,
       attempt: pod.attempt,
       ips: ground.pools.map((pool) => pool.next(taken)),
+      ...ifnameOf(pod),
       ...(bandwidth === undefined ? {} : { bandwidth }),
       state: 'unsettled',
     };
@@ -181,13 +190,17 @@ export class PodLinks {
     const refusal = await admitted;
     if (refusal !== undefined) throw refusal;
     await this.#limit(plan, desired.pod);
-    const inside = await runIpBatch(this.#exec, plan.podLines, desired.netns);
+    const inside = await this.#finish(plan, desired.netns);
     if (inside.length > 0) throw new IpBatchError(`setting up ${desired.pod} inside`, inside);
   }
 
   async #limit({ trafficLines }: PodPlan, pod: string): Promise<void> {
     const failures = (await runTcBatch(this.#exec, trafficLines)).filter((failure) => !isExists(failure));
     if (failures.length > 0) throw new IpBatchError(`limiting the bandwidth of ${pod}`, failures, 'tc');
+  }
+
+  async #finish({ podLines }: PodPlan, netns: string): Promise<readonly BatchFailure[]> {
+    return (await runIpBatch(this.#exec, podLines, netns)).filter((failure) => !isExists(failure));
   }
 
   async #takeAllAway(doomed: readonly DoomedPod[]): Promise<void> {
@@ -211,7 +224,7 @@ export class PodLinks {
   /** Makes links and limits anew that somebody took away, while the namespace is still there. What was mended, in words. */
   async mend(ground: PodGround): Promise<readonly string[]> {
     const settled = [...this.#records.values()].filter(
-      ({ state, netns }) => state !== 'unsettled' && !this.#turns.has(netns),
+      (record) => record.state !== 'unsettled' && !this.#turns.has(record.netns) && hasAllAddresses(record, ground),
     );
     const [links, namespaces] = await Promise.all([readLinks(this.#exec), listNetns(this.#exec)]);
     const there = new Set(links.filter(({ master }) => master === bridgeName).map(({ name }) => name));
@@ -238,7 +251,7 @@ export class PodLinks {
     const plan = planPodSetUp(desiredPod(record, ground), observed);
     const outside = await this.#batcher.run(plan.nodeLines);
     await this.#limit(plan, pod);
-    const failures = [...outside, ...(await runIpBatch(this.#exec, plan.podLines, netns))];
+    const failures = [...outside, ...(await this.#finish(plan, netns))];
     if (failures.length > 0) throw new IpBatchError(`mending ${pod}`, failures);
     return true;
   }
@@ -262,8 +275,8 @@ export class PodLinks {
     return [...this.#records.values()]
       .filter(({ state }) => state !== 'unsettled')
       .map((record) => {
-        const { link, mac, mtu, addresses } = desiredPod(record, ground);
-        return { uid: record.uid, attempt: record.attempt, link, mac, mtu, addresses };
+        const { link, ifname, mac, mtu, addresses } = desiredPod(record, ground);
+        return { uid: record.uid, attempt: record.attempt, link, ifname, mac, mtu, addresses };
       });
   }
 
@@ -273,9 +286,20 @@ export class PodLinks {
   }
 }
 
-function markOf({ namespace, name, ips, needs: { bandwidth }, ...pod }: RememberedPod): AdoptedPod {
-  const mark = { ...podNames(pod), pod: `${namespace}/${name}`, uid: pod.uid, attempt: pod.attempt, ips };
+/** As a mark has it. */
+function ifnameOf({ ifname = podInterface }: PodIdentity): Pick<AdoptedPod, 'ifname'> {
+  return ifname === podInterface ? {} : { ifname };
+}
+
+function markOf({ ips, needs: { bandwidth }, ...pod }: RememberedPod): AdoptedPod {
+  const { namespace, name, uid, attempt } = pod;
+  const mark = { ...podNames(pod), pod: `${namespace}/${name}`, uid, attempt, ips, ...ifnameOf(pod) };
   return bandwidth === undefined ? mark : { ...mark, bandwidth };
+}
+
+/** A bridge that has lost a gateway knows one family for a while: a link that is made then would never get the other. */
+function hasAllAddresses({ ips }: AdoptedPod, { pools }: PodGround): boolean {
+  return ips.every((ip) => pools.some(({ cidr }) => contains(cidr, ip)));
 }
 
 function desiredPod(record: AdoptedPod, { pools, mtu }: PodGround): DesiredPod {
@@ -283,6 +307,7 @@ function desiredPod(record: AdoptedPod, { pools, mtu }: PodGround): DesiredPod {
   return {
     netns: record.netns,
     link: record.link,
+    ifname: record.ifname ?? podInterface,
     alias: podAlias(record),
     pod: record.pod,
     addresses: record.ips.flatMap((ip) => {

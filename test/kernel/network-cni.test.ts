@@ -1,12 +1,18 @@
 /** The pod network as a CNI plugin: its front is called as a runtime calls it, on namespaces that somebody else made. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { silentLogger } from '../../src/api/logger.ts';
 import type { Node } from '../../src/api/types.gen.ts';
-import { createNodeNetwork, installCni, startCniServer, type NodeNetwork } from '../../src/network/index.ts';
+import {
+  createNodeNetwork,
+  installCni,
+  openCniMemory,
+  startCniServer,
+  type NodeNetwork,
+} from '../../src/network/index.ts';
 import { addressesOf, clusterCIDRs, clusterNodes, gatewaysOf } from '../cases/world.ts';
 import { eventually, FakeEvents, FakeInformers, makeNodeLab, type NodeLab } from './node-lab.ts';
 import { askFrom, serveIn, type Server } from './servers.ts';
@@ -19,6 +25,7 @@ interface Result {
   readonly msg?: string;
   readonly interfaces?: readonly { readonly name: string; readonly mac: string; readonly sandbox?: string }[];
   readonly ips?: readonly { readonly address: string; readonly gateway: string }[];
+  readonly routes?: readonly { readonly dst: string }[];
   readonly supportedVersions?: readonly string[];
 }
 
@@ -28,7 +35,8 @@ let server: Server | undefined;
 const folder = mkdtempSync(join(tmpdir(), 'network-cni-'));
 const socket = join(folder, 'run/cni.sock');
 const informers = new FakeInformers();
-const abort = new AbortController();
+const events = new FakeEvents();
+let abort = new AbortController();
 const config = { cniVersion: '1.1.0', name: 'podwire', type: 'podwire' };
 
 async function cni(
@@ -56,23 +64,35 @@ async function cni(
 
 const linksOfA = (): Promise<string> => lab.nodeA.exec.sh('ip -o link show type veth');
 
-before(async () => {
-  if (noRoot !== false) return;
-  lab = await makeNodeLab();
+/** What `podwire network` does, in two steps: nobody listens yet. Returns the second. */
+async function startAgent(auditIntervalMs = 3_600_000): Promise<() => Promise<void>> {
   const { exec } = lab.nodeA;
+  const { signal } = (abort = new AbortController());
+  const memory = await openCniMemory({ exec, folder: join(folder, 'run/pods'), logger: silentLogger });
   network = createNodeNetwork({
     exec,
     nodeName: 'node-a',
     nodeIPs: Object.values(addressesOf['node-a']),
     clusterCIDRs: Object.values(clusterCIDRs),
     informers,
-    events: new FakeEvents(),
+    events,
     logger: silentLogger,
-    signal: abort.signal,
+    signal,
+    auditIntervalMs,
   });
-  await network.start();
+  await network.start(memory.all());
+  return () => startCniServer({ exec, network, memory, socket, logger: silentLogger, signal });
+}
+
+let listen: () => Promise<void>;
+
+before(async () => {
+  if (noRoot !== false) return;
+  lab = await makeNodeLab();
+  const { exec } = lab.nodeA;
+  listen = await startAgent();
   await installCni({ socket, binDir: join(folder, 'bin'), confDir: join(folder, 'net.d') });
-  for (const name of ['c1', 'c2', 'c3', 'c4']) await exec.sh(`ip netns add ${name}`);
+  for (const name of ['c1', 'c2', 'c3', 'c4', 'c5']) await exec.sh(`ip netns add ${name}`);
 });
 
 after(async () => {
@@ -90,7 +110,7 @@ test('without an agent: try again later; versions are told all the same', { skip
 });
 
 test('before the node has a pod CIDR: not available, try again later', { skip: noRoot }, async () => {
-  await startCniServer({ exec: lab.nodeA.exec, network, socket, logger: silentLogger, signal: abort.signal });
+  await listen();
   assert.equal((await cni('STATUS', '')).code, 50);
   assert.equal((await cni('ADD', 'c1')).code, 11);
   assert.equal((await cni('VERSION', '')).exit, 0);
@@ -220,7 +240,7 @@ test('what cannot be a pod is refused by its code, and leaves nothing behind', {
     [8, 'the node itself', { CNI_NETNS: '/proc/self/ns/net' }, {}],
     [100, 'a link of that name is there', {}, {}],
     [4, 'no container', { CNI_CONTAINERID: '' }, {}],
-    [4, 'another link', { CNI_IFNAME: 'net1' }, {}],
+    [4, 'no name of a link', { CNI_IFNAME: '../net1' }, {}],
     [7, 'no name of a network', {}, { name: '' }],
     [1, 'a version to come', {}, { cniVersion: '2.0.0' }],
   ] as const) {
@@ -259,6 +279,83 @@ test('GC takes what no runtime claims, and nothing that a kubelet of ours made',
   assert.match(links, /uid-c2/);
   assert.match(links, /uid-own/);
   await network.tearDown(own);
+});
+
+const net1 = { CNI_IFNAME: 'net1' };
+const routesIn = (name: string): Promise<string> => lab.nodeA.exec.sh(`ip -n ${name} -4 route show default`);
+
+test('a link of another name is the one of its namespace, by ADD, CHECK and DEL', { skip: noRoot }, async () => {
+  const added = await cni('ADD', 'c4', {}, net1);
+  assert.deepEqual([added.exit, added.interfaces?.[1]?.name], [0, 'net1'], added.msg ?? '');
+  const [{ address = '' } = {}] = added.ips ?? [];
+  assert.match(await lab.nodeA.exec.sh('ip -n c4 -o address show dev net1'), new RegExp(address));
+  assert.match(await routesIn('c4'), new RegExp(`via ${gatewaysOf['node-a'].ipv4} dev net1`));
+  assert.deepEqual(await askFrom(lab.nodeA, '/run/netns/c4', 'tcp', addressesOf.a2.ipv4, 8080), [
+    `c2 ${address.replace(/\/.*/, '')}`,
+  ]);
+  assert.equal((await cni('CHECK', 'c4', { prevResult: added }, net1)).exit, 0);
+  assert.equal((await cni('CHECK', 'c4', { prevResult: added })).code, 3, 'eth0 was never made');
+  assert.equal((await cni('DEL', 'c4')).exit, 0, 'nor is it there to delete');
+  await lab.nodeA.exec.sh('ip -n c4 link set net1 down');
+  const down = await cni('CHECK', 'c4', { prevResult: added }, net1);
+  assert.deepEqual([down.code, down.msg?.includes('net1 is gone or down')], [101, true], down.msg ?? '');
+  assert.equal((await cni('DEL', 'c4', {}, net1)).exit, 0);
+  assert.doesNotMatch(await lab.nodeA.exec.sh('ip -n c4 -o link show'), /net1/);
+});
+
+test('beside an eth0 of somebody else it leaves the default route alone', { skip: noRoot }, async () => {
+  const { exec } = lab.nodeA;
+  await exec.batch(['link add theirs type veth peer name eth0 netns c5', 'link set theirs up']);
+  for (const line of ['address add 198.51.100.2/24 dev eth0', 'link set eth0 up', 'route add default via 198.51.100.1'])
+    await exec.sh(`ip -n c5 ${line}`);
+  const before = await routesIn('c5');
+  const added = await cni('ADD', 'c5', {}, net1);
+  assert.equal(added.exit, 0, added.msg ?? '');
+  assert.equal(await routesIn('c5'), before);
+  assert.deepEqual(
+    added.routes?.filter(({ dst }) => dst === '0.0.0.0/0'),
+    [],
+  );
+  assert.equal((await cni('CHECK', 'c5', { prevResult: added }, net1)).exit, 0);
+  const valid = [
+    { containerID: 'c2', ifname: 'eth0' },
+    { containerID: 'c5', ifname: 'net1' },
+  ];
+  assert.equal((await cni('GC', '', { 'cni.dev/valid-attachments': valid })).exit, 0);
+  assert.match(await linksOfA(), /uid-c5/);
+  assert.equal((await cni('GC', '', { 'cni.dev/valid-attachments': valid.slice(0, 1) })).exit, 0);
+  assert.doesNotMatch(await linksOfA(), /uid-c5/);
+  assert.match(await exec.sh('ip -n c5 -o link show'), /eth0/);
+  await exec.sh('ip link delete theirs');
+});
+
+test('links that go while no agent runs are put back, and it is told', { skip: noRoot }, async () => {
+  const added = await cni('ADD', 'c4', {}, net1);
+  const gone = [...(await linksOfA()).matchAll(/(pw[\da-f]{8})@\S+ .*uid-c[24] /g)].map(([, link = '']) => link);
+  assert.equal(gone.length, 2);
+  abort.abort();
+  for (const link of gone) await lab.nodeA.exec.sh(`ip link delete ${link}`);
+  // The bridge was down, and has lost the gateway of one family: what was put back by half would stay so.
+  assert.doesNotMatch(await lab.nodeA.exec.sh('ip -6 address show dev pw0'), new RegExp(gatewaysOf['node-a'].ipv6));
+  await (
+    await startAgent(300)
+  )();
+  for (const name of ['c2', 'c4'])
+    await eventually(
+      `${name} is told of`,
+      async () => events.seen.some(({ message }) => message.includes(`default/${name} was gone and is there again`)),
+      20_000,
+    );
+  assert.deepEqual(await askFrom(lab.nodeA, '/run/netns/c4', 'tcp', addressesOf.a2.ipv4, 8080), [
+    `c2 ${added.ips?.[0]?.address.replace(/\/.*/, '')}`,
+  ]);
+  // The kernel gives a link that has just come up addresses of its own.
+  await eventually(
+    'it is as it was made',
+    async () => (await cni('CHECK', 'c4', { prevResult: added }, net1)).exit === 0,
+  );
+  assert.equal((await cni('DEL', 'c4', {}, net1)).exit, 0);
+  assert.equal(readdirSync(join(folder, 'run/pods')).length, 1, 'of who went nothing is remembered');
 });
 
 test('a runtime finds program and configuration', () => {

@@ -26,22 +26,35 @@ function wrongNodeEnd(links: readonly Link[], name: string): string | undefined 
   return link.master === bridgeName ? undefined : `link ${name} of the node is no port of ${bridgeName}`;
 }
 
-function wrongPodEnd(links: readonly Link[], { addresses, mac }: PodAttachment): string | undefined {
-  const own = links.find(({ name }) => name === podInterface);
-  if (own?.up !== true) return `${podInterface} is gone or down`;
+function wrongPodEnd(links: readonly Link[], { ifname, addresses, mac }: PodAttachment): string | undefined {
+  const own = links.find(({ name }) => name === ifname);
+  if (own?.up !== true) return `${ifname} is gone or down`;
   if (own.mac !== mac)
-    return `${podInterface} has the hardware address ${own.mac}, not ${mac}: its neighbours know the latter`;
+    return `${ifname} has the hardware address ${own.mac}, not ${mac}: its neighbours know the latter`;
   const there = new Set(withPrefix(own.addresses.map((one) => ({ ...one, ip: one.address, gateway: '' }))));
   const missing = withPrefix(addresses).find((address) => !there.has(address));
-  return missing === undefined ? undefined : `${podInterface} has lost ${missing}`;
+  return missing === undefined ? undefined : `${ifname} has lost ${missing}`;
 }
 
-async function wrongRoutes(exec: Exec, netns: string, addresses: Addresses): Promise<string | undefined> {
-  for (const { ip, gateway } of addresses) {
-    if (!(await readGateways(exec, familyOfText(ip), netns)).includes(gateway))
-      return `the default route via ${gateway} is gone`;
-  }
-  return undefined;
+/** Those by whose gateway the namespace has its default route. */
+export async function routedAddresses(exec: Exec, { addresses, ...pod }: PodAttachment): Promise<Addresses> {
+  const netns = netnsPath(podNames(pod).netns);
+  const gateways = await Promise.all(addresses.map(({ ip }) => readGateways(exec, familyOfText(ip), netns)));
+  return addresses.filter(({ gateway }, index) => gateways[index]?.includes(gateway));
+}
+
+/** A link of another name than `eth0` need not have the default routes: those count that ADD told of. */
+async function wrongRoutes(
+  exec: Exec,
+  { prevResult }: CniConfig,
+  attachment: PodAttachment,
+): Promise<string | undefined> {
+  const told = new Set((prevResult?.routes ?? []).map(({ gw }) => gw));
+  const isDue = ({ gateway }: Addresses[number]): boolean => attachment.ifname === podInterface || told.has(gateway);
+  const due = attachment.addresses.filter(isDue);
+  const there = due.length === 0 ? [] : await routedAddresses(exec, attachment);
+  const missing = due.find((address) => !there.includes(address));
+  return missing === undefined ? undefined : `the default route via ${missing.gateway} is gone`;
 }
 
 /** What is not as it should be, in words; undefined when all is. Rejects when the namespace cannot be entered. */
@@ -57,6 +70,6 @@ export async function whatChanged(
     wrongMemory(config, addresses) ??
     wrongNodeEnd(links, link) ??
     wrongPodEnd(inside, attachment) ??
-    (await wrongRoutes(exec, netns, addresses))
+    (await wrongRoutes(exec, config, attachment))
   );
 }

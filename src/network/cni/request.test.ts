@@ -30,6 +30,17 @@ test('who an attachment is for', () => {
   assert.equal(attachmentOf(parseRequest(message({ CNI_COMMAND: 'DEL', CNI_NETNS: '' }))).netns, undefined);
 });
 
+test('a link of another name is another attachment, with a number of its own', () => {
+  const eth0 = attachmentOf(parseRequest(message()));
+  const net1 = attachmentOf(parseRequest(message({ CNI_IFNAME: 'net1' })));
+  assert.deepEqual([eth0.pod.ifname, net1.pod.ifname], [undefined, 'net1']);
+  assert.notEqual(net1.pod.attempt, eth0.pod.attempt);
+  assert.equal(net1.pod.attempt, attemptOf('c1', 'net1'));
+  assert.ok(net1.pod.attempt >= firstCniAttempt);
+  for (const name of ['a', 'pod37f9.100', 'net_1-x', 'fifteen-letters'])
+    assert.equal(attachmentOf(parseRequest(message({ CNI_IFNAME: name }))).pod.ifname, name);
+});
+
 test('what cannot be has the code of the specification', () => {
   const codeOf = (text: string): number => {
     try {
@@ -41,7 +52,8 @@ test('what cannot be has the code of the specification', () => {
   };
   assert.equal(codeOf(message({ CNI_COMMAND: 'HELP' })), 4);
   assert.equal(codeOf(message({ CNI_CONTAINERID: '../x' })), 4);
-  assert.equal(codeOf(message({ CNI_IFNAME: 'net1' })), 4);
+  for (const name of ['', '.', '..', '-4', 'a/b', 'a b', 'a:b', 'a\nlink', '%d', '"', 'sixteen-letters-'])
+    assert.equal(codeOf(message({ CNI_IFNAME: name })), 4, name);
   assert.equal(codeOf(message({ CNI_NETNS: '' })), 4);
   assert.equal(codeOf(message({ CNI_NETNS: 'self' })), 4);
   assert.equal(codeOf(message({}, '{')), 6);
@@ -121,6 +133,7 @@ test('results in the words of old and new versions', () => {
     uid: 'u',
     attempt: 1,
     link: 'pw1',
+    ifname: 'eth0',
     mac: '0a:58:0a:2d:01:02',
     mtu: 1400,
     addresses: [

@@ -1,6 +1,7 @@
 /** What a runtime asks of a CNI plugin: variables and a configuration, as the front passes them on. Pure; input is hostile. */
 import { createHash } from 'node:crypto';
 import type { PodIdentity } from '../contract.ts';
+import { podInterface } from '../names.ts';
 import { CniError, cniCodes } from './errors.ts';
 
 export const supportedVersions = ['0.3.0', '0.3.1', '0.4.0', '1.0.0', '1.1.0'] as const;
@@ -9,14 +10,23 @@ export type CniVersion = (typeof supportedVersions)[number];
 const commands = ['ADD', 'DEL', 'CHECK', 'STATUS', 'GC', 'VERSION'] as const;
 type CniCommand = (typeof commands)[number];
 
+/** One that a runtime knows of, as GC has it. */
+export interface ValidAttachment {
+  readonly containerID: string;
+  readonly ifname?: string;
+}
+
 /** The part of a configuration that we look at. */
 export interface CniConfig {
   readonly cniVersion: CniVersion;
   readonly name: string;
-  readonly prevResult?: { readonly ips?: readonly { readonly address?: string }[] };
+  readonly prevResult?: {
+    readonly ips?: readonly { readonly address?: string }[];
+    readonly routes?: readonly { readonly gw?: string }[];
+  };
   /** What the runtime passes on of the pod, by capability. */
   readonly runtimeConfig?: { readonly portMappings?: unknown; readonly bandwidth?: unknown };
-  readonly 'cni.dev/valid-attachments'?: readonly { readonly containerID: string; readonly ifname: string }[];
+  readonly 'cni.dev/valid-attachments'?: readonly ValidAttachment[];
 }
 
 export interface CniRequest {
@@ -90,9 +100,10 @@ export interface CniAttachment {
 /** Above every count of a kubelet's own: whoever has such a number was made by CNI. */
 export const firstCniAttempt = 2 ** 31;
 
-/** A container's number: a pod's next sandbox may come before its last one has gone, and each has links of its own. */
-export function attemptOf(containerID: string): number {
-  return firstCniAttempt + (createHash('sha256').update(containerID).digest().readUInt32BE(0) >>> 1);
+/** The number of a link: a pod's next sandbox may come before its last one has gone, and each has links of its own. */
+export function attemptOf(containerID: string, ifname: string = podInterface): number {
+  const key = ifname === podInterface ? containerID : `${containerID}/${ifname}`;
+  return firstCniAttempt + (createHash('sha256').update(key).digest().readUInt32BE(0) >>> 1);
 }
 
 const invalid = (message: string): CniError => new CniError(cniCodes.invalidEnvironment, message);
@@ -101,6 +112,9 @@ const invalid = (message: string): CniError => new CniError(cniCodes.invalidEnvi
 function podArgs(text: string): ReadonlyMap<string, string> {
   return new Map(text.split(';').map((pair): [string, string] => [pair.split('=')[0] ?? '', pair.split('=')[1] ?? '']));
 }
+
+/** What the kernel takes (15 bytes), of letters that mean nothing to `ip -batch`; `%d` would be a number of the kernel's choice. */
+const ifnamePattern = /^\w[\w.-]{0,14}$/;
 
 /** Who it is about. Throws a CniError for variables that are missing or make no sense. */
 export function attachmentOf({ command, env }: CniRequest): CniAttachment {
@@ -111,7 +125,7 @@ export function attachmentOf({ command, env }: CniRequest): CniAttachment {
     CNI_ARGS: args = '',
   } = env;
   if (!/^[A-Za-z0-9][\w.-]{0,255}$/.test(containerID)) throw invalid('CNI_CONTAINERID is missing or none');
-  if (ifname !== 'eth0') throw invalid(`CNI_IFNAME must be eth0: this network gives a pod one link of that name`);
+  if (!ifnamePattern.test(ifname)) throw invalid('CNI_IFNAME must be the name of a link: 1 to 15 of A-Z a-z 0-9 _ . -');
   if (netns === '' ? command !== 'DEL' : !netns.startsWith('/'))
     throw invalid('CNI_NETNS must be the path of a namespace');
   const known = podArgs(args);
@@ -119,7 +133,8 @@ export function attachmentOf({ command, env }: CniRequest): CniAttachment {
     namespace: known.get('K8S_POD_NAMESPACE') ?? 'cni',
     name: known.get('K8S_POD_NAME') ?? containerID.slice(0, 63),
     uid: known.get('K8S_POD_UID') ?? containerID,
-    attempt: attemptOf(containerID),
+    attempt: attemptOf(containerID, ifname),
+    ...(ifname === podInterface ? {} : { ifname }),
   };
   return { containerID, netns: netns === '' ? undefined : netns, pod };
 }

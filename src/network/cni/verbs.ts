@@ -2,10 +2,11 @@
 import type { Exec } from '../../kernel/exec.ts';
 import { readLinks } from '../../kernel/ip.ts';
 import { NetnsError } from '../../kernel/netns.ts';
-import type { NodeNetwork, PodAttachment } from '../contract.ts';
-import { bridgeName } from '../names.ts';
-import { whatChanged } from './check.ts';
+import type { NodeNetwork, PodAttachment, PodIdentity } from '../contract.ts';
+import { bridgeName, podInterface } from '../names.ts';
+import { routedAddresses, whatChanged } from './check.ts';
 import { CniError, cniCodes } from './errors.ts';
+import type { CniMemory } from './memory.ts';
 import { needsOf } from './needs.ts';
 import {
   attachmentOf,
@@ -14,24 +15,31 @@ import {
   supportedVersions,
   type CniAttachment,
   type CniRequest,
+  type ValidAttachment,
 } from './request.ts';
 import { addResult } from './result.ts';
 
 export interface CniGround {
   readonly exec: Exec;
   readonly network: Pick<NodeNetwork, 'ready' | 'setUp' | 'tearDown' | 'attachments'>;
+  readonly memory: CniMemory;
 }
 
 const notReady = 'the pod network is not ready: the node has no pod CIDR yet';
 
-async function add({ network }: CniGround, request: CniRequest): Promise<string> {
+/** What is remembered is on disk before the runtime hears of it. */
+async function add({ exec, network, memory }: CniGround, request: CniRequest): Promise<string> {
   const { pod, netns = '' } = attachmentOf(request);
   const needs = needsOf(request.config);
   if (!network.ready) throw new CniError(cniCodes.tryAgainLater, notReady);
-  await network.setUp({ ...pod, netns }, needs).catch((error: unknown) => {
+  const { ips } = await network.setUp({ ...pod, netns }, needs).catch((error: unknown) => {
     throw error instanceof NetnsError ? new CniError(cniCodes.invalidNamespace, error.message) : error;
   });
-  return addResult(request.config.cniVersion, attachmentFor(network, pod), netns);
+  await memory.remember({ ...pod, netns, ips, needs });
+  const attachment = attachmentFor(network, pod);
+  const isFirst = attachment.ifname === podInterface;
+  const routed = isFirst ? attachment.addresses : await routedAddresses(exec, attachment);
+  return addResult(request.config.cniVersion, attachment, netns, routed);
 }
 
 function attachmentFor(network: CniGround['network'], { uid, attempt }: CniAttachment['pod']): PodAttachment {
@@ -40,8 +48,13 @@ function attachmentFor(network: CniGround['network'], { uid, attempt }: CniAttac
   return found;
 }
 
-async function del({ network }: CniGround, request: CniRequest): Promise<string> {
-  await network.tearDown(attachmentOf(request).pod);
+async function takeAway({ network, memory }: CniGround, pod: PodIdentity): Promise<void> {
+  await network.tearDown(pod);
+  await memory.forget(pod);
+}
+
+async function del(ground: CniGround, request: CniRequest): Promise<string> {
+  await takeAway(ground, attachmentOf(request).pod);
   return '';
 }
 
@@ -62,12 +75,14 @@ async function status({ exec, network }: CniGround): Promise<string> {
 }
 
 /** Takes away what was made by CNI and is in use no longer. */
-async function collect({ network }: CniGround, { config }: CniRequest): Promise<string> {
+async function collect(ground: CniGround, { config }: CniRequest): Promise<string> {
   const valid = config['cni.dev/valid-attachments'];
   if (!Array.isArray(valid)) throw new CniError(cniCodes.invalidConfig, 'GC needs cni.dev/valid-attachments');
-  const inUse = new Set(valid.map(({ containerID }: { containerID: string }) => attemptOf(String(containerID))));
-  const over = network.attachments().filter(({ attempt }) => attempt >= firstCniAttempt && !inUse.has(attempt));
-  await Promise.all(over.map(({ uid, attempt }) => network.tearDown({ namespace: '', name: '', uid, attempt })));
+  const numberOf = ({ containerID, ifname = podInterface }: ValidAttachment): number =>
+    attemptOf(String(containerID), String(ifname));
+  const inUse = new Set(valid.map(numberOf));
+  const over = ground.network.attachments().filter(({ attempt }) => attempt >= firstCniAttempt && !inUse.has(attempt));
+  await Promise.all(over.map(({ uid, attempt }) => takeAway(ground, { namespace: '', name: '', uid, attempt })));
   return '';
 }
 
