@@ -69,6 +69,28 @@ async function left(machine: string): Promise<Record<string, string>> {
   };
 }
 
+/** As an agent with `--cni-conf-dir` leaves it: a pod's link by a plugin, which nobody has taken back. */
+const attachmentOfSomebodyElse = `
+set -e
+mkdir -p /run/plugins /var/lib/podwire/agent/cni
+printf '#!/bin/sh\\ncat > /dev/null; echo "$CNI_COMMAND $CNI_IFNAME $CNI_CONTAINERID" >> /run/plugin-calls\\n' > /run/plugins/theirs
+chmod +x /run/plugins/theirs
+ip netns add pwc-00000001
+echo '${JSON.stringify({
+  pod: { namespace: 'shop', name: 'web', uid: 'u', attempt: 0 },
+  attachment: {
+    list: { cniVersion: '1.0.0', name: 'theirs', disableCheck: false, plugins: [{ type: 'theirs' }] },
+    containerID: 'shop-web',
+    netns: '/run/netns/pwc-00000001',
+    ifname: 'net0',
+    args: '',
+    capabilities: {},
+  },
+  result: {},
+})}' > /var/lib/podwire/agent/cni/pwc-00000001.json
+sed -i 's|^{|{"cni-bin-dir": ["/run/plugins"],|' /etc/podwire/agent.json
+`;
+
 describe('machines that join', { skip: process.getuid?.() !== 0 && 'needs root', timeout: 240_000 }, () => {
   let line: readonly string[] = [];
   before(async () => {
@@ -178,7 +200,9 @@ describe('machines that join', { skip: process.getuid?.() !== 0 && 'needs root',
   });
 
   test('a machine leaves, and nothing of it is left', async () => {
+    await on('node1', ['sh', '-c', attachmentOfSomebodyElse]);
     await on('node1', [podwire, 'leave']);
+    assert.equal((await on('node1', ['cat', '/run/plugin-calls'])).stdout, 'DEL net0 shop-web');
     assert.deepEqual(await left('node1'), earlier);
     assert.equal((await kubectl('get', 'nodes', '-o', 'name')).stdout, '');
   });

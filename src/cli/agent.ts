@@ -1,6 +1,5 @@
 /** Puts a node together: one process, one client, one set of informers; network under runtime under kubelet, the proxy beside them. */
 import { once } from 'node:events';
-import { join } from 'node:path';
 import { createEventRecorder } from '../api/event-recorder.ts';
 import { createApiClient } from '../api/http-client.ts';
 import { createLogger, type Logger } from '../api/logger.ts';
@@ -21,6 +20,7 @@ import { createDepartures, startProxy, type ProxyOptions } from '../proxy/index.
 import { servingTls } from './agent-certificates.ts';
 import { readKubeconfigFile } from './kubeconfig-file.ts';
 import { parseLogLimits, parseNodeLabels, parseTaints } from './node-settings.ts';
+import { pluginState } from './plugin-state.ts';
 import { pullsOf } from './pulls.ts';
 import { createBuiltinRuntime, ociRuntimeHere } from '../runtime/builtin/index.ts';
 import type { AgentArguments } from './commands/agent.ts';
@@ -101,7 +101,7 @@ function pluginNetwork(
   shared: Ground & { readonly nodeName: string; readonly informers: InformerFactory },
 ): NodeNetwork {
   const [confDir, binDirs] = [argv['cni-conf-dir'] ?? '', argv['cni-bin-dir']];
-  return createPluginNetwork({ ...shared, confDir, binDirs, stateDir: join(argv['state-dir'], 'cni') });
+  return createPluginNetwork({ ...shared, confDir, binDirs, stateDir: pluginState(argv) });
 }
 
 /** Resolves when everything runs; it goes on until the signal. */

@@ -30,6 +30,7 @@ export { installCni } from './cni/install.ts';
 export { openCniMemory } from './cni/memory.ts';
 export { startCniServer } from './cni/server.ts';
 export { createPluginNetwork } from './plugins/index.ts';
+export { createPluginRemoval } from './plugins/removal.ts';
 export { startServiceAddresses } from './service-addresses.ts';
 
 export interface NodeNetworkOptions {

@@ -15,7 +15,12 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { silentLogger } from '../../src/api/logger.ts';
 import type { Pod } from '../../src/api/types.gen.ts';
-import { createPluginNetwork, type NodeNetwork, type PodIdentity } from '../../src/network/index.ts';
+import {
+  createPluginNetwork,
+  createPluginRemoval,
+  type NodeNetwork,
+  type PodIdentity,
+} from '../../src/network/index.ts';
 import { eventually, FakeInformers, makeNodeLab, type NodeLab } from './node-lab.ts';
 import { askFrom, serveIn, type Server } from './servers.ts';
 
@@ -129,7 +134,7 @@ test('ready when there is a configuration that can be read, and no longer when i
 test('a pod gets an address, a host port and a limit, each by its plugin', { skip: cannot }, async () => {
   const { netns, ips } = await network.setUp(pod('web'));
   assert.match(ips.join(), /^10\.99\.1\.\d+$/);
-  assert.match(netns, /^\/run\/netns\/pw-[0-9a-f]{8}$/);
+  assert.match(netns, /^\/run\/netns\/pwc-[0-9a-f]{8}$/);
   servers.push(await serveIn(lab.nodeA, netns, 'web'));
   assert.deepEqual(await askFrom(lab.nodeA, undefined, 'tcp', ips[0] ?? '', 8080), ['web 10.99.1.1']);
   assert.match((await askFrom(lab.outside, undefined, 'tcp', '192.168.77.11', hostPort)).join(), /^web /);
@@ -147,7 +152,7 @@ test('an agent that starts anew says at DEL what was said at ADD', { skip: canno
   await Promise.all(servers.splice(0).map((server) => server.end()));
   await network.tearDown(pod('web'));
   await network.tearDown(pod('web'));
-  assert.doesNotMatch(await traces(), /10\.99\.1|pw-|uid-web|8088/);
+  assert.doesNotMatch(await traces(), /10\.99\.1|pwc?-|uid-web|8088/);
   assert.deepEqual(leases(), []);
 });
 
@@ -220,3 +225,25 @@ test('ptp: a route a pod in the place of a bridge', { skip: cannot }, async () =
   assert.equal(await traces(), before);
   rmSync(join(confDir, '00-ptp.conflist'));
 });
+
+test(
+  'a node that leaves gives its links back to the plugins, also those that nobody asks for',
+  { skip: cannot },
+  async () => {
+    const before = await traces();
+    for (const name of ['e', 'f']) await network.setUp(pod(name));
+    stop.abort();
+    rmSync(join(confDir, '10-others.conflist'));
+    const { exec } = lab.nodeA;
+    const stateDir = join(folder, 'state');
+    const helpless = createPluginRemoval({ exec, binDirs: [ownPlugins], stateDir });
+    await assert.rejects(helpless.tearDown(pod('e')), /shop\/e: CNI plugin bandwidth, DEL: .*state\/pwc-\w+\.json/);
+    const removal = createPluginRemoval({ exec, binDirs: [ownPlugins, plugins], stateDir });
+    await removal.tearDown(pod('e'));
+    await removal.tearDown(pod('never'));
+    assert.equal(leases().length, 1);
+    await removal.removeAll();
+    assert.equal(await traces(), before);
+    await createPluginRemoval({ exec, binDirs: [], stateDir: join(folder, 'no-such') }).removeAll();
+  },
+);

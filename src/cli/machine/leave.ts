@@ -23,13 +23,14 @@ import type { Exec } from '../../kernel/exec.ts';
 import { mountsUnder, unmount } from '../../kernel/mount.ts';
 import { isAlive, processesWhose, signalProcess } from '../../kernel/processes.ts';
 import { createDirectExec } from '../../kernel/run-process.ts';
-import { createNodeRemoval } from '../../network/index.ts';
+import { createNodeRemoval, createPluginRemoval, type PodIdentity } from '../../network/index.ts';
 import { cleanUpAll } from '../../proxy/index.ts';
 import { createBuiltinRuntime } from '../../runtime/builtin/index.ts';
 import { agentCommand, type AgentArguments } from '../commands/agent.ts';
 import type { LeaveArguments } from '../commands/leave.ts';
 import { MachineError } from '../errors.ts';
 import { readKubeconfigFile } from '../kubeconfig-file.ts';
+import { pluginState } from '../plugin-state.ts';
 import { requireRoot } from './files.ts';
 import { machinePaths, units } from './places.ts';
 import { disableUnit, hasUnit } from './units.ts';
@@ -150,12 +151,17 @@ async function stopAgent(exec: Exec): Promise<void> {
   }
 }
 
-/** Containers, sandboxes and their links by the runtime's own records, then what those do not know of. */
+/** Containers, sandboxes and their links by the runtime's own records, then what those do not know of; plugins before the namespaces they work in. */
 async function removePods(argv: AgentArguments, exec: Exec, logger: Logger): Promise<void> {
+  const plugins = createPluginRemoval({ exec, binDirs: argv['cni-bin-dir'], stateDir: pluginState(argv) });
   const network = createNodeRemoval({ exec, logger });
+  const tearDown = async (pod: PodIdentity): Promise<void> => {
+    await plugins.tearDown(pod);
+    await network.tearDown(pod);
+  };
   const refuse = async (): Promise<never> => Promise.reject(new Error('a node that leaves sets up no pod'));
   const { runtime } = createBuiltinRuntime({
-    ...{ exec, logger, network: { setUp: refuse, tearDown: (pod) => network.tearDown(pod) } },
+    ...{ exec, logger, network: { setUp: refuse, tearDown } },
     stateDir: argv['state-dir'],
     runDir: argv['run-dir'],
     imageDir: argv['image-dir'],
@@ -168,6 +174,7 @@ async function removePods(argv: AgentArguments, exec: Exec, logger: Logger): Pro
     await runtime.removePodSandbox(id);
   }
   await runtime.stop();
+  await plugins.removeAll();
   await network.removeAll();
   const cgroups = cgroupLayout();
   await killCgroup(cgroups, argv['cgroup-parent']);

@@ -5,15 +5,16 @@ import { pods } from '../../api/resources.ts';
 import type { Pod } from '../../api/types.gen.ts';
 import { everyInterval } from '../../kernel/commit-loop.ts';
 import type { Exec } from '../../kernel/exec.ts';
-import { isMissing, runIpBatch } from '../../kernel/ip.ts';
+import { runIpBatch } from '../../kernel/ip.ts';
 import { listNetns, netnsPath } from '../../kernel/netns.ts';
 import { isStaticPodOf } from '../abandoned.ts';
 import type { NodeNetwork, PodIdentity } from '../contract.ts';
-import { podInterface, podNames } from '../names.ts';
-import { openAttachments, type Attachments, type Kept } from './attachments.ts';
+import { podInterface } from '../names.ts';
+import { netnsOf, openAttachments, type Attachments, type Kept } from './attachments.ts';
 import { capabilityArgs } from './capabilities.ts';
 import { PluginChain, PluginError, type Attachment, type PluginResult } from './chain.ts';
 import { findConfList, type ConfList } from './conf-list.ts';
+import { takeAway } from './take-away.ts';
 
 export interface PluginNetworkOptions {
   readonly exec: Exec;
@@ -69,11 +70,11 @@ class PluginNetwork implements NodeNetwork {
   }
 
   async setUp(pod: PodIdentity): Promise<{ netns: string; ips: readonly string[] }> {
-    return this.#inTurn(podNames(pod).netns, () => this.#setUp(pod));
+    return this.#inTurn(netnsOf(this.#kept, pod), () => this.#setUp(pod));
   }
 
   async tearDown(pod: PodIdentity): Promise<void> {
-    const { netns } = podNames(pod);
+    const netns = netnsOf(this.#kept, pod);
     return this.#inTurn(netns, () => this.#tearDown(netns));
   }
 
@@ -96,7 +97,7 @@ class PluginNetwork implements NodeNetwork {
   }
 
   async #setUp(pod: PodIdentity): Promise<{ netns: string; ips: readonly string[] }> {
-    const { netns: name } = podNames(pod);
+    const name = netnsOf(this.#kept, pod);
     const known = await this.#intact(name);
     if (known !== undefined) return { netns: netnsPath(name), ips: ipsOf(known) };
     if (this.#list === undefined) throw new PluginError(this.#told);
@@ -148,15 +149,7 @@ class PluginNetwork implements NodeNetwork {
 
   async #tearDown(name: string): Promise<void> {
     this.#made.delete(name);
-    const kept = this.#kept.get(name);
-    if (kept !== undefined) {
-      const isThere = (await listNetns(this.#options.exec)).includes(name);
-      await this.#chain.remove({ ...kept.attachment, netns: isThere ? kept.attachment.netns : '' }, kept.result);
-    }
-    const failures = await runIpBatch(this.#options.exec, [`netns delete ${name}`]);
-    const real = failures.find((failure) => !isMissing(failure));
-    if (real !== undefined) throw new PluginError(`namespace ${name}: ${real.message}`);
-    await this.#kept.delete(name);
+    await takeAway({ exec: this.#options.exec, chain: this.#chain, attachments: this.#kept }, name);
   }
 
   /** After a crash in the middle of ADD, and after a boot, which took the namespaces: addresses are given back. */
