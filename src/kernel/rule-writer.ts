@@ -60,6 +60,8 @@ function inTurn<T>(exec: Exec, work: () => Promise<T>): Promise<T> {
 
 export function createRuleWriter({ exec, family, owns }: RuleWriterOptions): RuleWriter {
   let known: RuleSet | undefined;
+  /** What the kernel had after the latest write, also when another one failed since. */
+  let left: RuleSet | undefined;
   let blockSize: number | undefined;
   let written: DesiredRules | undefined;
 
@@ -68,10 +70,20 @@ export function createRuleWriter({ exec, family, owns }: RuleWriterOptions): Rul
     if (pid !== undefined) pids.push(pid);
     if (pids.length > keptPids) pids.shift();
   };
+  /**
+   * A table without anything of what we left there is read once more: on a machine short of memory iptables-nft-save (1.8.9) was seen to
+   * end with 0 and without any of it, and jumps written on the strength of that stood twice.
+   */
+  const read = async (): Promise<RuleSet> => {
+    const found = await readRules(exec, family);
+    const hasOwn = (rules: RuleSet, table: string): boolean => [...(rules.get(table)?.keys() ?? [])].some(owns);
+    const isLost = (table: string): boolean => hasOwn(left ?? new Map(), table) && !hasOwn(found, table);
+    return [...(left?.keys() ?? [])].some(isLost) ? readRules(exec, family) : found;
+  };
   const write = async (desired: DesiredRules, fresh: boolean, changed?: ChainNames): Promise<readonly Change[]> => {
     blockSize ??= (await iptablesBackend(exec, family)) === 'legacy' ? Number.POSITIVE_INFINITY : nftBlockSize;
     const reading = fresh || known === undefined;
-    const observed = reading ? await readRules(exec, family) : (known ?? new Map());
+    const observed = reading ? await read() : (known ?? new Map());
     const options = { desired, observed, owns, blockSize, only: reading ? undefined : changed };
     const plan = planRules(options);
     // The place of a jump is only true for what is there now.
@@ -81,6 +93,7 @@ export function createRuleWriter({ exec, family, owns }: RuleWriterOptions): Rul
     known = undefined;
     if (plan.input !== '') remember(await restoreRules(exec, family, plan.input));
     known = observedAfter(options);
+    left = known;
     return plan.changes;
   };
   return {
