@@ -15,13 +15,15 @@ import { ended, endOf, failedStart, lostEnd, type ContainerRecord } from './reco
 import { clearRunState } from './remains.ts';
 import { removeSandbox } from './sandboxes.ts';
 
-/** Makes every folder, and the root folder of pause processes with the program in it. */
+/** Makes every folder, empties that of commands, makes the root folder of pause processes with the program in it. */
 export async function prepareFolders(places: Places, cgroups: CgroupLayout, pauseProgram: string): Promise<void> {
   const { containers, exits, sockets, oci, execs, bundles, rootfsFolder, sandboxRuns, pauseRoot } = places;
   for (const folder of [containers, exits, sockets, oci, execs, bundles, rootfsFolder])
     await mkdir(folder, { recursive: true, mode: 0o700 });
   for (const folder of [sandboxRuns, join(pauseRoot, 'proc'), join(pauseRoot, 'dev')])
     await mkdir(folder, { recursive: true, mode: 0o711 });
+  // Of commands of an agent that ended. Not with the rest of what it left: commands are run while that is taken away.
+  for (const name of await readdir(execs)) await rm(join(execs, name), { force: true });
   await chmod(pauseRoot, 0o711);
   await createCgroup(cgroups, places.conmonCgroup);
   const program = join(pauseRoot, 'pause');
@@ -103,7 +105,6 @@ async function sweep(node: RuntimeNode): Promise<void> {
   ]) {
     for (const name of await strangers(folder)) await rm(join(folder, name), { recursive: true, force: true });
   }
-  for (const name of await readdir(places.execs)) await rm(join(places.execs, name), { force: true });
   for (const holder of await node.images.holders(node.nodeId)) {
     if (!isKnown(holder)) await node.images.release(node.nodeId, holder);
   }
