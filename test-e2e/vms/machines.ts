@@ -23,9 +23,8 @@ export function machineStories(vms: VirtualMachines): void {
     /** From the client on node1 to a server on node2, by the Service, and by ping to each server. */
     const packetsPass = async (): Promise<void> => {
       await vms.eventually('an answer from the other machine', async () => {
-        const { stdout } = await vms.inPod('caller', ['wget', '-q', '-T', '5', '-O', '-', `http://${clusterIP}/`], {
-          mayFail: true,
-        });
+        const ask = ['timeout', '10', 'wget', '-q', '-O', '-', `http://${clusterIP}/`];
+        const { stdout } = await vms.inPod('caller', ask, { mayFail: true });
         return /^far-/.test(stdout);
       });
       for (const pod of (await vms.pods('app=far')).filter(({ metadata }) => metadata.deletionTimestamp === undefined))
