@@ -5,8 +5,9 @@ import type { ApiClient } from '../api/client.ts';
 import { LabError, machinePlaces, waitForNodes, type Lab, type LabConfig } from '../lab/index.ts';
 import type { Stages } from './stages.ts';
 
-const limitMs = 60_000;
-const limitPerNodeMs = 2_000;
+/** For one that comes up within seconds. */
+export const usualWaitSeconds = 60;
+const secondsPerNode = 2;
 const waveLimitMs = 20_000;
 const lookMs = 500;
 /** Of more nodes than these, a line for each would be too many. */
@@ -20,6 +21,8 @@ export interface ReadyOptions {
   /** Which machines were started, and when. */
   readonly started: readonly string[];
   readonly since: Date;
+  /** How long it may take; left out, what is usual for so many nodes. */
+  readonly waitSeconds?: number | undefined;
 }
 
 /** Waits for a wave of nodes, for a while: what it is in vain for is told at the end of `up`. */
@@ -42,8 +45,8 @@ export async function waitUntilReady(options: ReadyOptions): Promise<void> {
     if (dead !== undefined) wait.abort();
   };
   const timer = setInterval(() => void look().catch(() => undefined), lookMs);
-  const allMs = limitMs + limitPerNodeMs * config.nodes.length;
-  const limit = setTimeout(() => wait.abort(), allMs);
+  const { waitSeconds = usualWaitSeconds + secondsPerNode * config.nodes.length } = options;
+  const limit = setTimeout(() => wait.abort(), waitSeconds * 1000);
   let ready = 0;
   const total = config.nodes.length;
   const tell = (node: string): void => {
@@ -61,7 +64,7 @@ export async function waitUntilReady(options: ReadyOptions): Promise<void> {
     });
     const blame = dead ?? missing[0];
     if (blame !== undefined)
-      throw new LabError(await explainMissing(config, blame, dead === undefined ? allMs : undefined));
+      throw new LabError(await explainMissing(config, blame, dead === undefined ? waitSeconds : undefined));
   } finally {
     clearInterval(timer);
     clearTimeout(limit);
@@ -69,10 +72,10 @@ export async function waitUntilReady(options: ReadyOptions): Promise<void> {
   }
 }
 
-/** `waitedMs` is undefined for a machine that died. */
-async function explainMissing(config: LabConfig, machine: string, waitedMs: number | undefined): Promise<string> {
+/** `waited` is undefined for a machine that died. */
+async function explainMissing(config: LabConfig, machine: string, waited: number | undefined): Promise<string> {
   const { log } = machinePlaces(config.name, machine);
-  const what = waitedMs === undefined ? `${machine} died` : `${machine} is not Ready after ${waitedMs / 1000} s`;
+  const what = waited === undefined ? `${machine} died` : `${machine} is not Ready after ${waited} s`;
   const tails = await Promise.all([
     tail(join(log, 'podwire', 'agent', 'current')),
     tail(join(machinePlaces(config.name, 'control-plane').log, 'podwire', 'control-plane', 'current')),

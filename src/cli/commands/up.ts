@@ -30,11 +30,11 @@ import { canBeImage, installDns, spreadDns, waitForDns } from '../addons/dns.ts'
 import { nameOption, openLab, ownProgram } from '../lab-options.ts';
 import type { Exec } from '../../kernel/exec.ts';
 import { checkHost } from '../host-checks.ts';
-import { parseSeconds } from '../seconds.ts';
+import { parseDuration, parseSeconds } from '../seconds.ts';
 import { createStages, seconds, type Stages } from '../stages.ts';
 import { importBusybox } from '../images.ts';
 import { commandPrefix } from '../machine/program.ts';
-import { settleNodes, waitUntilReady } from '../wait-until-ready.ts';
+import { settleNodes, usualWaitSeconds, waitUntilReady } from '../wait-until-ready.ts';
 
 interface UpArguments {
   readonly name?: string | undefined;
@@ -51,10 +51,12 @@ interface UpArguments {
   readonly dns?: DnsChoice | undefined;
   readonly 'proxy-mode'?: KubeProxyMode | undefined;
   readonly 'node-monitor-grace-period'?: number | undefined;
+  readonly wait?: number | undefined;
   readonly 'dry-run': boolean;
 }
 
 const defaultNodes = 3;
+const time = { type: 'string', requiresArg: true } as const;
 
 export const upCommand: CommandModule<object, UpArguments> = {
   command: 'up',
@@ -107,10 +109,14 @@ export const upCommand: CommandModule<object, UpArguments> = {
         describe: 'how Services get into the kernel (iptables); running nodes change over without cutting a connection',
       },
       'node-monitor-grace-period': {
-        type: 'string',
-        requiresArg: true,
+        ...time,
         coerce: parseSeconds,
         describe: `a node that is silent for so long is NotReady (${defaultNodeMonitorGraceSeconds}s)`,
+      },
+      wait: {
+        ...time,
+        coerce: parseDuration,
+        describe: `bound for nodes, and then for DNS, to be Ready (${usualWaitSeconds}s, 2 s more a node)`,
       },
       'dry-run': { type: 'boolean', default: false, describe: 'print what would be done, as a script' },
     }),
@@ -135,11 +141,18 @@ export const upCommand: CommandModule<object, UpArguments> = {
     if (await images) stages.mark('busybox image');
     const failed = new AbortController();
     const nodesReady = Promise.withResolvers<void>();
-    const dns = startDnsAddon(exec, config, nodesReady.promise, failed.signal);
+    const dns = startDnsAddon({
+      exec,
+      config,
+      waitSeconds: argv.wait,
+      nodesReady: nodesReady.promise,
+      signal: failed.signal,
+    });
     // Told below, once the nodes are there.
     for (const promise of [dns, nodesReady.promise]) promise.catch(() => undefined);
     try {
-      await waitUntilReady({ lab, config, client: await adminClient(name), stages, started, since });
+      const client = await adminClient(name);
+      await waitUntilReady({ lab, config, client, stages, started, since, waitSeconds: argv.wait });
       nodesReady.resolve();
     } catch (error) {
       failed.abort();
@@ -173,20 +186,23 @@ async function glanceAtNetwork(lab: Lab, exec: Exec, name: string): Promise<void
   }
 }
 
+interface DnsStart {
+  readonly exec: Exec;
+  readonly config: LabConfig;
+  readonly waitSeconds: number | undefined;
+  readonly nodesReady: Promise<void>;
+  readonly signal: AbortSignal;
+}
+
 /** Makes cluster DNS while the nodes come up, and waits for it. False where the lab has none. */
-async function startDnsAddon(
-  exec: Exec,
-  config: LabConfig,
-  nodesReady: Promise<void>,
-  signal: AbortSignal,
-): Promise<boolean> {
+async function startDnsAddon({ exec, config, waitSeconds, nodesReady, signal }: DnsStart): Promise<boolean> {
   const program = ownProgram();
   if (config.dns === 'off' || config.nodes.length === 0 || !canBeImage(program)) return false;
   const client = await adminClient(config.name);
   try {
     const reverseCIDRs = [...podCIDRs(config), ...serviceCIDRs(config)];
     await installDns({ client, exec, program, clusterIPs: dnsAddresses(config), reverseCIDRs }, signal);
-    await waitForDns(client, commandPrefix(), signal);
+    await waitForDns(client, { podwire: commandPrefix(), waitSeconds, nodesReady }, signal);
     await nodesReady;
     await spreadDns(client, config);
     return true;
