@@ -179,6 +179,13 @@ describe('machines that join', { skip: process.getuid?.() !== 0 && 'needs root',
           true,
         )
       ).stdout;
+    const dns = [
+      'dns',
+      '--kubeconfig=/var/lib/podwire/agent/kubeconfig',
+      '--bind-address=127.0.0.1',
+      '--upstream=127.0.0.9',
+    ];
+    const { said } = await start('node1', [podwire, ...dns]);
     for (const file of ['kubelet-client-current.pem', 'kubelet-server-current.pem']) {
       const first = await serial(file);
       await eventually(`another ${file}`, async () => (await serial(file)) !== first, 120_000);
@@ -186,6 +193,11 @@ describe('machines that join', { skip: process.getuid?.() !== 0 && 'needs root',
     await eventually(
       'the new one is shown',
       async () => (await shown()) === (await serial('kubelet-server-current.pem')),
+    );
+    await eventually(
+      'the DNS beside it shows the new one',
+      async () => said().includes('a renewed certificate is used'),
+      100_000,
     );
     assert.equal((await kubectl('logs', 'web')).stdout, 'hello');
     await kubectl('wait', '--for=condition=Ready', 'node/node1', '--timeout=10s');

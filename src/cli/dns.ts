@@ -2,21 +2,14 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { parseCIDR } from '../api/addresses.ts';
-import { createApiClient } from '../api/http-client.ts';
-import type { ClientConfig } from '../api/kubeconfig.ts';
 import { createLogger } from '../api/logger.ts';
 import { createInformerFactory } from '../api/shared-informers.ts';
 import { parseServer, parseStubDomain, serversOfResolvConf, startDns } from '../dns/index.ts';
 import { untilAddressHere } from './address-wait.ts';
 import type { DnsArguments } from './commands/dns.ts';
 import { UsageError } from './errors.ts';
-import { inClusterConfig } from './in-cluster-config.ts';
-import { readKubeconfigFile } from './kubeconfig-file.ts';
+import { createFollowedClient } from './followed-client.ts';
 import { shutdownSignal } from './shutdown.ts';
-
-function clientConfig({ kubeconfig }: DnsArguments): ClientConfig {
-  return kubeconfig === undefined ? inClusterConfig() : readKubeconfigFile(kubeconfig);
-}
 
 /** What a flag says, or an error that names the flag. */
 function parsed<T>(flag: string, parse: () => T): T {
@@ -37,7 +30,7 @@ export async function runDns(argv: DnsArguments): Promise<void> {
       : parsed('--upstream', () => (argv.upstream ?? []).map(parseServer));
   const stubDomains = parsed('--stub-domain', () => new Map(argv['stub-domain'].map(parseStubDomain)));
   await untilAddressHere(argv['bind-address'], { logger, signal });
-  const client = createApiClient(clientConfig(argv));
+  const client = createFollowedClient(argv.kubeconfig, { logger, signal });
   const dns = await startDns({
     informers: createInformerFactory(client, { logger, signal }),
     zone: argv['cluster-domain'],

@@ -3,14 +3,12 @@ import { once } from 'node:events';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createEventRecorder } from '../api/event-recorder.ts';
-import { createApiClient } from '../api/http-client.ts';
 import { createLogger } from '../api/logger.ts';
 import { createInformerFactory } from '../api/shared-informers.ts';
 import { createRunner } from '../kernel/runner.ts';
 import { createNodeNetwork, installCni, openCniMemory, startCniServer, type NodeNetwork } from '../network/index.ts';
 import type { NetworkArguments } from './commands/network.ts';
-import { inClusterConfig } from './in-cluster-config.ts';
-import { readKubeconfigFile } from './kubeconfig-file.ts';
+import { createFollowedClient } from './followed-client.ts';
 import { shutdownSignal } from './shutdown.ts';
 
 const lookMs = 100;
@@ -26,9 +24,7 @@ export async function runNetwork(argv: NetworkArguments): Promise<void> {
   const signal = shutdownSignal();
   const nodeName = argv['hostname-override'];
   const logger = createLogger((line) => process.stdout.write(line), { node: nodeName });
-  const client = createApiClient(
-    argv.kubeconfig === undefined ? inClusterConfig() : readKubeconfigFile(argv.kubeconfig),
-  );
+  const client = createFollowedClient(argv.kubeconfig, { logger, signal });
   const runner = await createRunner({ logger });
   const network = createNodeNetwork({
     exec: runner,

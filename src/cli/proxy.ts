@@ -1,14 +1,12 @@
 /** The Service proxy as a process of its own, in the place of kube-proxy: needs what its role system:node-proxier allows. */
 import { once } from 'node:events';
 import { createEventRecorder } from '../api/event-recorder.ts';
-import { createApiClient } from '../api/http-client.ts';
 import { createLogger } from '../api/logger.ts';
 import { createInformerFactory } from '../api/shared-informers.ts';
 import { createRunner } from '../kernel/runner.ts';
 import { cleanUpAll, startProxy } from '../proxy/index.ts';
 import type { ProxyArguments } from './commands/proxy.ts';
-import { inClusterConfig } from './in-cluster-config.ts';
-import { readKubeconfigFile } from './kubeconfig-file.ts';
+import { createFollowedClient } from './followed-client.ts';
 import { parsePeriodMs } from './seconds.ts';
 import { shutdownSignal } from './shutdown.ts';
 
@@ -23,8 +21,7 @@ export async function runProxy(argv: ProxyArguments): Promise<void> {
     await runner.close();
     process.exit(isClean ? 0 : 1);
   }
-  const { kubeconfig } = argv;
-  const client = createApiClient(kubeconfig === undefined ? inClusterConfig() : readKubeconfigFile(kubeconfig));
+  const client = createFollowedClient(argv.kubeconfig, { logger, signal });
   const informers = createInformerFactory(client, { logger, signal });
   await startProxy({
     exec: runner,
