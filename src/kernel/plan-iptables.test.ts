@@ -135,6 +135,31 @@ test('a jump that must follow another one is put behind it, and moved there when
   assert.match(plan({ desired: wanted, observed: wrong }).input, /-D FORWARD -j PW-NET\n-I FORWARD 2 -j PW-NET\n/);
 });
 
+test('a verdict in a built-in chain is ours by the name that its comment begins with, and others may have to follow it', () => {
+  const known = '-s 10.0.0.0/8 -m comment --comment "PW-KNOWN: of pods" -j ACCEPT';
+  const hooks = [
+    { table: 'filter', chain: 'FORWARD', rule: '-j PW-NET', after: ['PW-KNOWN', 'OTHER'] },
+    { table: 'filter', chain: 'FORWARD', rule: known },
+  ] as const;
+  const wanted = desired({}, { 'PW-NET': [] }, hooks);
+  const [chains, foreign] = ['*filter\n:FORWARD - [0:0]\n:PW-NET - [0:0]\n', '-s 1.1.1.1/32 -j ACCEPT'];
+  const right = parseSave(`${chains}-A FORWARD ${foreign}\n-A FORWARD ${known}\n-A FORWARD -j PW-NET\nCOMMIT\n`);
+  assert.equal(plan({ desired: wanted, observed: right }).input, '');
+  const none = parseSave(`${chains}-A FORWARD ${foreign}\nCOMMIT\n`);
+  assert.match(plan({ desired: wanted, observed: none }).input, /\n-I FORWARD 1 -j PW-NET\n-I FORWARD 1 -s 10\./);
+  assert.deepEqual(observedAfter({ desired: wanted, observed: none, owns }).get('filter')?.get('FORWARD'), [
+    known,
+    '-j PW-NET',
+    foreign,
+  ]);
+  const before = parseSave(`${chains}-A FORWARD -j PW-NET\n-A FORWARD ${known}\nCOMMIT\n`);
+  assert.match(plan({ desired: wanted, observed: before }).input, /-D FORWARD -j PW-NET\n-I FORWARD 2 -j PW-NET\n/);
+  const stale = parseSave(`${chains}-A FORWARD ${known.replace('10.', '11.')}\n-A FORWARD ${foreign}\nCOMMIT\n`);
+  const gone = plan({ desired: desired({}, {}), observed: stale }).input;
+  assert.match(gone, /^-D FORWARD -s 11\./m);
+  assert.doesNotMatch(gone, /1\.1\.1\.1/);
+});
+
 test('after a plan is carried out the next one is empty', () => {
   const observed = parseSave(
     '*nat\n:OUTPUT - [0:0]\n:PW-OLD - [0:0]\n-A OUTPUT -j PW-OLD\n-A OUTPUT -j DOCKER\nCOMMIT\n',

@@ -1,8 +1,9 @@
 /**
  * Plans the way from the rules that are in the kernel to the rules that should be. Pure: data in, data out.
  *
- * A writer owns whole chains (told by their names) and single jumps to them in the built-in chains, its hooks. What it
- * does not own it neither reads as its own nor changes. Only chains that differ are sent.
+ * A writer owns whole chains (told by their names) and its hooks, single rules in the built-in chains: jumps to its chains, and
+ * verdicts whose comment begins with a name of that kind (`PW-NET-KNOWN: …`). What it does not own it neither reads as its own nor
+ * changes. Only chains that differ are sent.
  */
 import type { Change } from './change.ts';
 import { ruleWords, sameRule, targetOf, type RuleSet, type TableName } from './iptables.ts';
@@ -18,7 +19,7 @@ export interface Hook {
   readonly table: TableName;
   readonly chain: string;
   readonly rule: string;
-  /** Targets of jumps that must come first in that chain, where they are there. Otherwise ours is put first. */
+  /** Names of hooks that must come first in that chain, where they are there. Otherwise ours is put first. */
   readonly after?: readonly string[];
 }
 
@@ -90,9 +91,17 @@ function targetsFirst(chains: ReadonlyMap<string, readonly string[]>): Map<strin
   return sorted;
 }
 
+const signature = /--comment "([\w-]+): /;
+
+/** The names that a rule of a built-in chain goes by. */
+function hookNames(rule: string): readonly string[] {
+  const [, signed] = signature.exec(rule) ?? [];
+  return [targetOf(rule), signed].filter((name) => name !== undefined);
+}
+
 /** Where in `rules` a hook has to stand: right behind the last of those it follows, or first. From 1, as `-I` counts. */
 function placeOf(hook: Hook, rules: readonly string[]): number {
-  const after = rules.findLastIndex((rule) => hook.after?.includes(targetOf(rule) ?? '') ?? false);
+  const after = rules.findLastIndex((rule) => hookNames(rule).some((name) => hook.after?.includes(name)));
   return after + 2;
 }
 
@@ -108,7 +117,7 @@ function planHooks(
   for (const [chain, rules] of observed.get(table) ?? new Map<string, readonly string[]>()) {
     if (owns(chain)) continue;
     for (const [index, rule] of rules.entries()) {
-      if (!owns(targetOf(rule) ?? '')) continue;
+      if (!hookNames(rule).some(owns)) continue;
       const hook = wanted.find((one) => one.chain === chain && sameRule(one.rule, rule));
       if (hook !== undefined && !satisfied.has(hook) && placeOf(hook, rules) <= index + 1) satisfied.add(hook);
       else {
@@ -224,7 +233,7 @@ export function planRules(options: PlanRulesOptions): RulesPlan {
 
 /** The rules of a built-in chain with our hooks where they have to stand. */
 function hooked(rules: readonly string[], hooks: readonly Hook[], owns: PlanRulesOptions['owns']): readonly string[] {
-  const result = rules.filter((rule) => !owns(targetOf(rule) ?? ''));
+  const result = rules.filter((rule) => !hookNames(rule).some(owns));
   for (const hook of hooks) result.splice(placeOf(hook, result) - 1, 0, hook.rule);
   return result;
 }
