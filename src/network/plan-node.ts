@@ -4,7 +4,7 @@ import type { Change } from '../kernel/change.ts';
 import { familyOfText, ipv6, type Family } from '../kernel/family.ts';
 import { comment } from '../kernel/iptables.ts';
 import type { Link, LinkAddress, Route } from '../kernel/ip.ts';
-import type { DesiredRules } from '../kernel/plan-iptables.ts';
+import type { DesiredRules, Hook } from '../kernel/plan-iptables.ts';
 import { gatewayOf } from './address-pool.ts';
 import { bridgeName, overlayName, routeProtocol } from './names.ts';
 
@@ -269,6 +269,8 @@ export function planNode(desired: DesiredNode, observed: ObservedNode): NodePlan
 }
 
 export const forwardChain = 'PW-NET-FORWARD';
+/** No chain: two rules in FORWARD that are signed by it. */
+const knownFlows = 'PW-NET-KNOWN';
 export const masqueradeChain = 'PW-NET-MASQ';
 
 /** Whether the pod network made a chain of this name. */
@@ -285,6 +287,17 @@ export interface NetworkRulesInput {
   /** Who else sees pods as they are, since there is a way back to them. */
   readonly nonMasqueradeCIDRs?: readonly string[];
 }
+
+/**
+ * What every packet of pods meets but the first of a flow: one rule with one match, before all others. It lets through what they would:
+ * refusals, policies and host ports look at first packets, and a flow that a policy forbids is forgotten by conntrack, so that its next
+ * packet is a first one. The comment stands last: iptables asks its matches in order, and this one is a call of a function, too.
+ */
+const knownHook = (ends: string): Hook => ({
+  table: 'filter',
+  chain: 'FORWARD',
+  rule: `${ends} -m conntrack --ctstate RELATED,ESTABLISHED ${comment(`${knownFlows}: flows of pods`)} -j ACCEPT`,
+});
 
 /** Pods keep their address towards pods and nodes; everybody else sees the node's. */
 export function networkRules(input: NetworkRulesInput): DesiredRules {
@@ -317,9 +330,11 @@ export function networkRules(input: NetworkRulesInput): DesiredRules {
         table: 'filter',
         chain: 'FORWARD',
         rule: `${comment('podwire: pod network')} -j ${forwardChain}`,
-        // Services without endpoints are refused before anything is let through.
-        after: ['PW-REFUSE', 'PW-POLICY', 'PW-FORWARD'],
+        // Services without endpoints are refused before a flow is let through.
+        after: [knownFlows, 'PW-REFUSE', 'PW-POLICY', 'PW-FORWARD'],
       },
+      knownHook(`-d ${clusterCIDR}`),
+      knownHook(`-s ${clusterCIDR}`),
     ],
   };
 }

@@ -20,8 +20,8 @@ export const hook: Hook = {
   table: 'filter',
   chain: 'FORWARD',
   rule: `${comment('podwire: NetworkPolicy')} -j ${topChain}`,
-  // What nobody answers is refused whatever the policies say.
-  after: ['PW-REFUSE'],
+  // What nobody answers is refused whatever the policies say, and flows that are known pass them.
+  after: ['PW-NET-KNOWN', 'PW-REFUSE'],
 };
 
 /** Replies pass; what is in the middle of a connection that nobody knows is not taken for a new one of the isolated pod's. */
