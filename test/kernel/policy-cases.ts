@@ -12,10 +12,11 @@ import {
   gatewaysOf,
   nodeNames,
   nodeOf,
+  serverPorts,
   type FamilyName,
   type Party,
 } from '../cases/world.ts';
-import { CaseLab } from './case-lab.ts';
+import { CaseLab, proxyModeOf } from './case-lab.ts';
 import type { PartyQuestion } from './packet-party.ts';
 
 const noRoot = process.getuid?.() === 0 ? false : 'needs root for network namespaces';
@@ -98,8 +99,8 @@ export function describePolicyCases(mode: CaseMode, cases: readonly PolicyCase[]
       await lab.setPolicies([policyCases[1]?.policies ?? []].flat());
       const { exec } = lab.place('node-a');
       const jumps = async (): Promise<string[]> =>
-        (await exec.sh('iptables -S FORWARD')).split('\n').flatMap((rule) => /-j (PW-\S+)/.exec(rule)?.[1] ?? []);
-      const inOrder = ['PW-REFUSE', 'PW-POLICY', 'PW-FORWARD', 'PW-NET-FORWARD'];
+        (await exec.sh('iptables -S FORWARD')).split('\n').flatMap((rule) => /PW-[A-Z-]+/.exec(rule)?.[0] ?? []);
+      const inOrder = ['PW-NET-KNOWN', 'PW-NET-KNOWN', 'PW-REFUSE', 'PW-POLICY', 'PW-FORWARD', 'PW-NET-FORWARD'];
       assert.deepEqual(await jumps(), inOrder);
       await exec.sh(`iptables -D FORWARD ${(await jumps()).indexOf('PW-FORWARD') + 1}`);
       await lab.startProxies(mode, 'default');
@@ -117,6 +118,26 @@ export function describePolicyCases(mode: CaseMode, cases: readonly PolicyCase[]
         ]);
         assert.doesNotMatch(rules.join(''), /PW-POL|podwire-policy/);
       }
+    });
+
+    test('only the first packet of a flow meets more than one rule of FORWARD', async () => {
+      const { exec } = lab.place('node-a');
+      const flows = 20;
+      await exec.sh('iptables -Z FORWARD');
+      const answers = await lab.ask('b1', 'tcp', addressesOf.a1.ipv4, serverPorts.tcp, flows);
+      assert.deepEqual(new Set(answers), new Set([`a1 ${addressesOf.b1.ipv4}`]));
+      const rules = (await exec.sh('iptables-save -c -t filter')).split('\n');
+      const packets = rules.flatMap((rule) => {
+        const [, count, name = ''] = /^\[(\d+):\d+\] -A FORWARD .*(PW-[A-Z-]+)/.exec(rule) ?? [];
+        return count === undefined ? [] : [[name, Number(count)] as const];
+      });
+      const sum = (wanted: string): number =>
+        packets.reduce((all, [name, count]) => all + (name === wanted ? count : 0), 0);
+      // The answer to the first, the question, its answer, and two ends: six at least. A first one may be sent again.
+      assert.ok(sum('PW-NET-KNOWN') >= 6 * flows, JSON.stringify(packets));
+      const isFirst = (count: number): boolean => count >= flows && count < 2 * flows;
+      assert.ok(isFirst(sum('PW-NET-FORWARD')), JSON.stringify(packets));
+      if (proxyModeOf(mode) !== 'nftables') assert.ok(isFirst(sum('PW-REFUSE')), JSON.stringify(packets));
     });
   });
 }
