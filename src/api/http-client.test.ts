@@ -310,3 +310,47 @@ test('the signal ends a watch quietly and closes its connection', async () => {
     },
   );
 });
+
+test('a request that waits for its turn is not given up with those before it', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const heard = Promise.withResolvers<void>();
+  let asked = 0;
+  await withServer(
+    (_, response) => {
+      asked += 1;
+      if (asked === 8) heard.resolve();
+      if (asked > 8) sendJson(response, pod);
+    },
+    async (client) => {
+      const all = Promise.allSettled(Array.from({ length: 9 }, () => client.get(pods, { namespace: 'x', name: 'a' })));
+      await heard.promise;
+      t.mock.timers.tick(30_000);
+      assert.deepEqual(
+        (await all).map(({ status }) => status),
+        [...Array.from({ length: 8 }, () => 'rejected'), 'fulfilled'],
+      );
+    },
+  );
+});
+
+test('watches are opened a few at a time', async () => {
+  let [open, most] = [0, 0];
+  await withServer(
+    (_, response) => {
+      most = Math.max(most, (open += 1));
+      setTimeout(() => {
+        open -= 1;
+        response.writeHead(200).end();
+      }, 10);
+    },
+    async (client) => {
+      const signal = AbortSignal.timeout(10_000);
+      const opened = Array.from({ length: 24 }, async () => {
+        for await (const event of client.watch(pods, { signal })) assert.fail(JSON.stringify(event));
+      });
+      await Promise.all(opened);
+      assert.equal(signal.aborted, false);
+    },
+  );
+  assert.equal(most, 8);
+});

@@ -18,9 +18,9 @@ export interface Request {
 }
 
 export interface Transport {
-  /** The reply's JSON. Rejects with an ApiError after 30 s, above 64 MiB, and for a code of 400 and more. */
+  /** The reply's JSON. Rejects with an ApiError 30 s after it got a connection, above 64 MiB, and for a code of 400 and more. */
   json(request: Request): Promise<unknown>;
-  /** The reply's body as it comes; the head must come within 30 s. The caller must read it to its end or destroy it. */
+  /** The reply's body as it comes; its turn once come, the head must come within 30 s. The caller must read it to its end or destroy it. */
   stream(request: Request): Promise<http.IncomingMessage>;
   /** Signs in by this certificate from now on. Watches end and come back with it; short requests that are under way are finished. */
   useCertificate(pair: { readonly cert: string; readonly key: string }): void;
@@ -43,7 +43,7 @@ interface Wire {
   readonly client: typeof http | typeof https;
   /** For short requests. */
   readonly agent: http.Agent;
-  /** For replies that may take minutes: as many connections as there are replies. */
+  /** For replies that may take minutes: as many connections as there are replies, {@link maxConnections} of them being opened. */
   readonly streamAgent: http.Agent;
   readonly base: URL;
   readonly headers: () => Readonly<Record<string, string>>;
@@ -88,7 +88,11 @@ function send(wire: Wire, agent: http.Agent, request: Request): Promise<http.Inc
     ...(request.signal === undefined ? {} : { signal: request.signal }),
   });
   const what = `${request.method} ${request.path}`;
-  const timer = setTimeout(() => outgoing.destroy(timeoutError(what)), requestTimeoutMs);
+  let timer: NodeJS.Timeout | undefined;
+  // Not while it waits for a connection: where all are slow, those that wait would all be given up and asked again, for ever.
+  outgoing.once('socket', () => {
+    timer = setTimeout(() => outgoing.destroy(timeoutError(what)), requestTimeoutMs);
+  });
   outgoing.once('response', (response) => {
     clearTimeout(timer);
     resolve(response);
@@ -166,9 +170,32 @@ function wireOf(config: ClientConfig): Wire {
   return { client: secure ? https : http, agent, streamAgent: agentOf(pool), base, headers };
 }
 
+/** Gives at most `free` turns at a time, in the order in which they are asked for. */
+class Turns {
+  #free: number;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(free: number) {
+    this.#free = free;
+  }
+
+  async run<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#free > 0) this.#free -= 1;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    try {
+      return await work();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#free += 1;
+      else next();
+    }
+  }
+}
+
 /** Opens no connection before the first request. Throws when `server` is no URL. */
 export function createTransport(config: ClientConfig): Transport {
   let wire = wireOf(config);
+  const openings = new Turns(maxConnections);
 
   const open = async (agent: http.Agent, request: Request): Promise<http.IncomingMessage> => {
     const response = await sendWithRetry(wire, agent, request);
@@ -202,5 +229,7 @@ export function createTransport(config: ClientConfig): Transport {
     agent.maxFreeSockets = 0;
     for (const socket of Object.values(streamAgent.sockets).flat()) socket?.destroy();
   };
-  return { json, stream: (request) => open(wire.streamAgent, request), useCertificate, close };
+  const stream = (request: Request): Promise<http.IncomingMessage> =>
+    openings.run(() => open(wire.streamAgent, request));
+  return { json, stream, useCertificate, close };
 }
