@@ -69,7 +69,7 @@ export function startControllers(options: ControllersOptions): void {
   startEndpointsController(as('endpoint-controller'));
   startServiceCIDRsController(as('service-cidr-controller'));
   startIPAddressesController(as('ipallocator-repair-controller'));
-  if (options.loadBalancerRanges.length > 0) startLoadBalancerController(as('service-controller'), options);
+  startLoadBalancerController(as('service-controller'), options);
   startNamespaceController(as('namespace-controller'));
   startGarbageCollector(as('generic-garbage-collector'));
   startClusterRoleAggregation(as('clusterrole-aggregation-controller'));

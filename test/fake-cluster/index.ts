@@ -198,8 +198,10 @@ function merged(old: Loose, object: Loose, subresource: string): Loose {
     resourceVersion: old.metadata.resourceVersion,
   };
   if (subresource === 'status') {
-    const { annotations } = object.metadata;
-    const metadata = annotations === undefined ? old.metadata : { ...old.metadata, annotations };
+    const { annotations, finalizers } = object.metadata;
+    const metadata = { ...old.metadata, ...(annotations !== undefined && { annotations }) };
+    if (finalizers === undefined) delete metadata.finalizers;
+    else metadata.finalizers = finalizers;
     return { ...old, metadata, status: object.status };
   }
   if (subresource === 'finalize') return { ...old, spec: { ...old.spec, finalizers: object.spec?.finalizers } };

@@ -1,7 +1,7 @@
 /**
  * Services of type LoadBalancer get an address and a node that answers for it. Both are written into the Service itself: the
  * address into its status, the node into an annotation, which that node's agent follows. So nothing moves when this starts
- * anew.
+ * anew. As long as a Service has an address, upstream's finalizer holds it (KEP-980): it goes when the address is free again.
  */
 import { isNotFound } from '../../api/errors.ts';
 import { keyOf, type Informer } from '../../api/informer.ts';
@@ -19,15 +19,18 @@ import { choosePlace, nodeAddresses, Segment, type LoadBalancerRange } from './s
 /** The `loadBalancerClass` that means this controller, as no class does. */
 const ownClass = 'podwire.dev/lab';
 
+const cleanupFinalizer = 'service.kubernetes.io/load-balancer-cleanup';
+
 export interface LoadBalancerOptions {
-  /** One for each network that nodes stand on. */
+  /** One for each network that nodes stand on. Without any, Services that have an address from before lose it. */
   readonly loadBalancerRanges: readonly LoadBalancerRange[];
 }
 
-function isOurs({ spec }: Service): boolean {
-  const { loadBalancerClass = ownClass, type } = spec ?? {};
-  return type === 'LoadBalancer' && loadBalancerClass === ownClass;
-}
+const hasOurClass = ({ spec }: Service): boolean => (spec?.loadBalancerClass ?? ownClass) === ownClass;
+
+const isOurs = (service: Service): boolean => service.spec?.type === 'LoadBalancer' && hasOurClass(service);
+
+const isHeld = ({ metadata }: Service): boolean => metadata.finalizers?.includes(cleanupFinalizer) === true;
 
 const answeredBy = ({ metadata }: Service): string | undefined => metadata.annotations?.[answeredByAnnotation];
 
@@ -63,10 +66,19 @@ class LoadBalancers {
   /** The keys that can go on now, since something was given back. */
   async reconcile(key: string): Promise<readonly string[]> {
     const service = this.#writes.get(key);
-    if (service !== undefined && isOurs(service)) return this.#ensure(key, service);
+    if (service !== undefined && this.#isWanted(service)) return this.#ensure(key, service);
     this.#lacking.delete(key);
-    if (service !== undefined && answeredBy(service) !== undefined) await this.#write(service, [], undefined);
+    if (service !== undefined && this.#isLeft(service)) await this.#write(service, [], undefined);
     return this.#giveBack(key, []);
+  }
+
+  #isWanted(service: Service): boolean {
+    return this.segments.length > 0 && service.metadata.deletionTimestamp === undefined && isOurs(service);
+  }
+
+  /** It has what it wants no more. Without ranges the finalizer alone may be that of another controller. */
+  #isLeft(service: Service): boolean {
+    return answeredBy(service) !== undefined || (this.segments.length > 0 && isHeld(service) && hasOurClass(service));
   }
 
   async #ensure(key: string, service: Service): Promise<readonly string[]> {
@@ -75,7 +87,8 @@ class LoadBalancers {
     const { addresses, problem, node } = choosePlace(service, this.segments, before, candidates);
     this.#tellProblem(service, problem);
     const ingress = addresses.map((ip) => ({ ip, ipMode: 'VIP' }));
-    if (semanticEqual(service.status?.loadBalancer?.ingress, ingress) && before === node) return [];
+    const isWritten = semanticEqual(service.status?.loadBalancer?.ingress, ingress) && before === node;
+    if (isWritten && isHeld(service) === addresses.length > 0) return [];
     await this.#write(service, ingress, node);
     const text = node === undefined ? 'no node can answer for it' : `node ${node} answers for it`;
     if (addresses.length > 0) this.#tell(service, 'Normal', 'EnsuredLoadBalancer', `${addresses.join(', ')}: ${text}`);
@@ -83,11 +96,17 @@ class LoadBalancers {
   }
 
   async #write(service: Service, ingress: readonly LoadBalancerIngress[], node: string | undefined): Promise<void> {
+    const isFree = ingress.length === 0;
+    const finalizers = isFree ? '$deleteFromPrimitiveList/finalizers' : 'finalizers';
     const patch = {
-      metadata: { uid: service.metadata.uid, annotations: { [answeredByAnnotation]: node ?? null } },
-      status: { loadBalancer: { ingress: ingress.length === 0 ? null : ingress } },
+      metadata: {
+        uid: service.metadata.uid,
+        annotations: { [answeredByAnnotation]: node ?? null },
+        [finalizers]: [cleanupFinalizer],
+      },
+      status: { loadBalancer: { ingress: isFree ? null : ingress } },
     };
-    const options = { type: 'merge', subresource: 'status' } as const;
+    const options = { type: 'strategic', subresource: 'status' } as const;
     try {
       const { client } = this.#context;
       this.#writes.wrote('', await client.patch(services, namespacedKey(keyOf(service)), patch, options));

@@ -56,6 +56,8 @@ const address = (world: FakeWorld, name: string): string =>
   (stored(world, name)?.status?.loadBalancer?.ingress ?? []).map(({ ip }) => ip).join();
 const answering = (world: FakeWorld, name: string): string | undefined =>
   stored(world, name)?.metadata.annotations?.['podwire.dev/answered-by'];
+const finalizers = (world: FakeWorld, name: string): readonly string[] | undefined =>
+  stored(world, name)?.metadata.finalizers;
 const has = (world: FakeWorld, name: string, ip: string): Promise<void> =>
   eventually(() => assert.equal(address(world, name), ip));
 const isAnsweredBy = (world: FakeWorld, name: string, node: string | undefined): Promise<void> =>
@@ -147,6 +149,76 @@ describe('a Service of type LoadBalancer', () => {
     await addService(world, 'ours', { loadBalancerClass: 'podwire.dev/lab' });
     await has(world, 'ours', '192.0.2.1');
     assert.equal(address(world, 'theirs'), '');
+  });
+});
+
+describe('the finalizer of a Service that has an address', () => {
+  const cleanup = 'service.kubernetes.io/load-balancer-cleanup';
+
+  it('comes with the address, goes with the type, and leaves the finalizers of others', async (t) => {
+    const world = await start(t);
+    await addService(world, 'web');
+    await has(world, 'web', '192.0.2.1');
+    assert.deepEqual(finalizers(world, 'web'), [cleanup]);
+    const metadata = { finalizers: ['example.com/theirs', cleanup] };
+    await world.cluster.patch(services, { namespace, name: 'web' }, { metadata }, { type: 'merge' });
+    await world.cluster.patch(services, { namespace, name: 'web' }, { spec: { type: 'ClusterIP' } }, { type: 'merge' });
+    await has(world, 'web', '');
+    assert.deepEqual(finalizers(world, 'web'), ['example.com/theirs']);
+    assert.equal(answering(world, 'web'), undefined);
+  });
+
+  it('lets a Service go when its address is free', async (t) => {
+    const world = await start(t);
+    await addService(world, 'web');
+    await has(world, 'web', '192.0.2.1');
+    await world.cluster.delete(services, { namespace, name: 'web' });
+    await eventually(() => assert.equal(stored(world, 'web'), undefined));
+    await addService(world, 'next', { loadBalancerIP: '192.0.2.1' });
+    await has(world, 'next', '192.0.2.1');
+  });
+
+  it('is given to one whose address is from before there was one', async (t) => {
+    const world = await start(t);
+    const status = { loadBalancer: { ingress: [{ ip: '192.0.2.5', ipMode: 'VIP' }] } };
+    const spec = { type: 'LoadBalancer', ipFamilies: ['IPv4'], ports: [{ port: 80 }] };
+    await world.cluster.create(services, { metadata: { namespace, name: 'old' }, spec, status });
+    await eventually(() => assert.deepEqual(finalizers(world, 'old'), [cleanup]));
+    assert.equal(address(world, 'old'), '192.0.2.5');
+  });
+
+  it('is none while there is no address, so that nothing holds a Service that got none', async (t) => {
+    const world = await start(t);
+    await addService(world, 'web', { loadBalancerIP: '198.51.100.1' });
+    await eventually(() => assert.match(world.told.join(), /is not in/));
+    assert.equal(finalizers(world, 'web'), undefined);
+    await world.cluster.delete(services, { namespace, name: 'web' });
+    assert.equal(stored(world, 'web'), undefined);
+  });
+
+  it('goes, as the address does, in a control plane that has no ranges any more', async (t) => {
+    const world = await start(t);
+    await addService(world, 'web');
+    await has(world, 'web', '192.0.2.1');
+    const later = fakeWorld(t);
+    const { metadata, spec, status } = stored(world, 'web') ?? { metadata: {} };
+    await later.cluster.create(services, { metadata, ...(spec && { spec }), ...(status && { status }) });
+    startLoadBalancerController(later.context, { loadBalancerRanges: [] });
+    await has(later, 'web', '');
+    assert.deepEqual(finalizers(later, 'web') ?? [], []);
+    assert.deepEqual(later.told, []);
+  });
+
+  it('of another class is not touched', async (t) => {
+    const world = await start(t);
+    const metadata = { namespace, name: 'theirs', finalizers: [cleanup] };
+    const spec = { type: 'LoadBalancer', loadBalancerClass: 'example.com/lb', ports: [{ port: 80 }] };
+    await world.cluster.create(services, { metadata, spec });
+    await addService(world, 'ours');
+    await has(world, 'ours', '192.0.2.1');
+    await world.cluster.delete(services, { namespace, name: 'theirs' });
+    await quiet(world.cluster);
+    assert.deepEqual(finalizers(world, 'theirs'), [cleanup]);
   });
 });
 
