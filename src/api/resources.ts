@@ -23,6 +23,7 @@ import type {
   Pod,
   PodTemplate,
   ReplicaSet,
+  ReplicationController,
   Role,
   RoleBinding,
   Secret,
@@ -62,6 +63,12 @@ export const namespaces: ResourceType<Namespace> = row('', 'v1', 'namespaces', '
 export const nodes: ResourceType<Node> = row('', 'v1', 'nodes', 'Node', false);
 export const pods: ResourceType<Pod> = row('', 'v1', 'pods', 'Pod');
 export const podTemplates: ResourceType<PodTemplate> = row('', 'v1', 'podtemplates', 'PodTemplate');
+export const replicationControllers: ResourceType<ReplicationController> = row(
+  '',
+  'v1',
+  'replicationcontrollers',
+  'ReplicationController',
+);
 export const services: ResourceType<Service> = row('', 'v1', 'services', 'Service');
 export const endpoints: ResourceType<Endpoints> = row('', 'v1', 'endpoints', 'Endpoints');
 export const configMaps: ResourceType<ConfigMap> = row('', 'v1', 'configmaps', 'ConfigMap');

@@ -4,7 +4,7 @@
  */
 import type { DeleteOptions, KubeObject } from '../api/client.ts';
 import type { ResourceType } from '../api/resources.ts';
-import type { PolicyRule, RoleRef } from '../api/types.gen.ts';
+import type { LabelSelector, PolicyRule, RoleRef } from '../api/types.gen.ts';
 import type { Attributes } from './authz/attributes.ts';
 import type { User } from './request.ts';
 
@@ -98,6 +98,10 @@ export interface Strategy<T extends KubeObject> {
    * deletionTimestamp and deletionGracePeriodSeconds are set and somebody else ends it with grace period 0 (pods on a node).
    */
   readonly gracePeriodSeconds?: (object: T, options: DeleteOptions) => number | undefined;
+  /** What becomes of dependents when a DELETE does not say it; left out: they go in the background. */
+  readonly defaultPropagation?: 'Orphan';
+  /** The pods that its Scale tells of, where `spec.selector` is no LabelSelector. */
+  readonly podSelector?: (object: T) => LabelSelector;
 }
 
 /**

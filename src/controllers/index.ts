@@ -20,7 +20,7 @@ import { startNodeIpamController, type NodeIpamOptions } from './node/ipam-contr
 import { startNodeLifecycleController } from './node/lifecycle-controller.ts';
 import { startTaintEvictionController } from './node/taint-eviction-controller.ts';
 import { startPodGc } from './pod-gc.ts';
-import { startReplicaSetController } from './replicaset/controller.ts';
+import { startReplicaSetController, startReplicationController } from './replicaset/controller.ts';
 import { startRootCaPublisher } from './root-ca-publisher.ts';
 import { startIPAddressesController } from './service-addresses/ip-addresses-controller.ts';
 import { startServiceCIDRsController } from './service-addresses/service-cidrs-controller.ts';
@@ -63,6 +63,7 @@ export function startControllers(options: ControllersOptions): void {
   startTaintEvictionController(as('taint-eviction-controller'));
   startDeploymentController(as('deployment-controller'));
   startReplicaSetController(as('replicaset-controller'));
+  startReplicationController(as('replication-controller'));
   startDaemonSetController(as('daemonset-controller'));
   startEndpointSliceController(as('endpoint-slice-controller'));
   startEndpointSliceMirroringController(as('endpoint-slice-mirroring-controller'));

@@ -267,6 +267,7 @@ describe('the table of all resources', () => {
       'pods',
       'podtemplates',
       'replicasets',
+      'replicationcontrollers',
       'rolebindings',
       'roles',
       'secrets',
@@ -283,6 +284,13 @@ describe('the table of all resources', () => {
 
   it('answers kubectl get all with pods, services and workloads', () => {
     const all = rows.filter(({ categories }) => categories?.includes('all')).map(({ type }) => type.resource);
-    assert.deepEqual(all.sort(), ['daemonsets', 'deployments', 'pods', 'replicasets', 'services']);
+    assert.deepEqual(all.sort(), [
+      'daemonsets',
+      'deployments',
+      'pods',
+      'replicasets',
+      'replicationcontrollers',
+      'services',
+    ]);
   });
 });

@@ -39,16 +39,26 @@ export const ageColumn: Column<KubeObject> = column('Age', 'Time since the objec
 const join = (containers: readonly Container[] | undefined, field: 'name' | 'image'): string =>
   (containers ?? []).map((container) => container[field] ?? '').join(',');
 
+interface Templated extends KubeObject {
+  spec?: { template?: PodTemplateSpec };
+}
+
 interface Workload extends KubeObject {
   spec?: { selector?: LabelSelector; template?: PodTemplateSpec };
 }
 
+const containersOf = ({ spec }: Templated): Container[] | undefined => spec?.template?.spec?.containers;
+
+/** Two wide columns of everything that makes pods. */
+export const containerColumns: readonly Column<Templated>[] = [
+  wide('Containers', 'Names of the containers in the template.', (object) => join(containersOf(object), 'name')),
+  wide('Images', 'Images of the containers in the template.', (object) => join(containersOf(object), 'image')),
+];
+
 /** The three wide columns of every workload; `none` is what an empty selector prints. */
 export function templateColumns(none: string): Column<Workload>[] {
-  const containers = (object: Workload): Container[] | undefined => object.spec?.template?.spec?.containers;
   return [
-    wide('Containers', 'Names of the containers in the template.', (object) => join(containers(object), 'name')),
-    wide('Images', 'Images of the containers in the template.', (object) => join(containers(object), 'image')),
+    ...containerColumns,
     wide('Selector', 'Which pods belong to it.', (object) => printSelector(object.spec?.selector, none)),
   ];
 }

@@ -23,6 +23,7 @@ import { podRow } from './pods.ts';
 import { clusterRoleBindingRow, roleBindingRow } from './rbac/bindings.ts';
 import { clusterRoleRow, roleRow } from './rbac/roles.ts';
 import { replicaSetRow } from './replica-sets.ts';
+import { replicationControllerRow } from './replication-controllers.ts';
 import { asRow } from './row.ts';
 import { secretRow } from './secrets.ts';
 import { serviceAccountRow } from './service-accounts.ts';
@@ -47,6 +48,7 @@ export function resourceRows({ serviceCIDR, nodePortRange }: ResourceOptions): r
     asRow(nodeRow),
     asRow(podRow),
     asRow(podTemplateRow),
+    asRow(replicationControllerRow),
     asRow(serviceRow(pools)),
     asRow(endpointsRow),
     asRow(endpointSliceRow),

@@ -51,6 +51,16 @@ function setPropagation({ metadata }: KubeObject, policy: DeleteOptions['propaga
   else delete metadata.finalizers;
 }
 
+/** Finalizers that an earlier DELETE or the object's owner set say it as well. */
+function propagationOf(
+  row: ResourceRow,
+  { metadata }: KubeObject,
+  options: DeleteOptions,
+): DeleteOptions['propagationPolicy'] {
+  const isSaid = metadata.finalizers?.some((each) => each === 'orphan' || each === 'foregroundDeletion') === true;
+  return options.propagationPolicy ?? (isSaid ? undefined : row.strategy.defaultPropagation);
+}
+
 /** Sets the time of deletion; a second DELETE may bring it forward, never put it off. */
 function setDeletion(row: ResourceRow, object: KubeObject, grace: number, now: Date): void {
   const { metadata } = object;
@@ -76,7 +86,7 @@ async function attempt(
   checkPreconditions(row, object, options);
   machinery.admitDelete(row, object, contextOf(machinery, { user, dryRun, subresource }));
   const grace = row.strategy.gracePeriodSeconds?.(object, options) ?? 0;
-  setPropagation(object, options.propagationPolicy);
+  setPropagation(object, propagationOf(row, object, options));
   const gone = grace === 0 && finalizersOf(row, object).length === 0;
   if (dryRun) return { stored, gone };
   if (gone) return { stored: await removeStored(machinery, row, stored), gone };

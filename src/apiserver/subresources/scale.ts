@@ -7,6 +7,7 @@ import { acceptObject, placeObject, readObject, type Expected } from '../handler
 import { patchOf } from '../handlers/patch.ts';
 import type { Machinery } from '../machinery.ts';
 import type { Reply, ResourceRequest } from '../request.ts';
+import type { ResourceRow } from '../resource.ts';
 import { objectAt } from '../storage/codec.ts';
 import { modifyObject, storedObject } from '../storage/modify.ts';
 import { printSelector } from '../validation/label-selector.ts';
@@ -19,7 +20,9 @@ type Scalable = KubeObject & {
 
 const expected: Expected = { apiVersion: 'autoscaling/v1', kind: 'Scale', definition: 'Scale' };
 
-function scaleOf({ metadata, spec, status }: Scalable): Scale {
+function scaleOf(row: ResourceRow, object: Scalable): Scale {
+  const { metadata, spec, status } = object;
+  const selector = row.strategy.podSelector?.(object) ?? spec?.selector;
   const { name = '', namespace = '', uid = '', resourceVersion = '', creationTimestamp } = metadata;
   return {
     kind: expected.kind,
@@ -28,14 +31,14 @@ function scaleOf({ metadata, spec, status }: Scalable): Scale {
     spec: { replicas: spec?.replicas ?? 0 },
     status: {
       replicas: status?.replicas ?? 0,
-      selector: spec?.selector === undefined ? '' : printSelector(spec.selector),
+      selector: selector === undefined ? '' : printSelector(selector),
     },
   };
 }
 
-const reply = ({ value, modRevision }: StoredValue): Reply => ({
+const reply = (row: ResourceRow, { value, modRevision }: StoredValue): Reply => ({
   code: 200,
-  body: scaleOf(objectAt(value, modRevision)),
+  body: scaleOf(row, objectAt(value, modRevision)),
 });
 
 /** The object with a Scale's number; the Scale's resourceVersion and uid are the object's conditions. */
@@ -51,19 +54,19 @@ function scaled(old: KubeObject, { metadata, spec }: Scale): Scalable {
 }
 
 export async function getScale(machinery: Machinery, request: ResourceRequest): Promise<Reply> {
-  return reply(storedObject(machinery, request));
+  return reply(request.row, storedObject(machinery, request));
 }
 
 export async function updateScale(machinery: Machinery, request: ResourceRequest): Promise<Reply> {
   const scale = await readObject<Scale & KubeObject>(request, expected);
   placeObject(request, scale);
-  return reply(await modifyObject(machinery, request, 'main', (old) => scaled(old, scale)));
+  return reply(request.row, await modifyObject(machinery, request, 'main', (old) => scaled(old, scale)));
 }
 
 export async function patchScale(machinery: Machinery, request: ResourceRequest): Promise<Reply> {
   const apply = patchOf(request.contentType, await request.body(), expected.definition);
   const stored = await modifyObject(machinery, request, 'main', (old) =>
-    scaled(old, acceptObject<Scale>(request, apply(scaleOf(old)), expected)),
+    scaled(old, acceptObject<Scale>(request, apply(scaleOf(request.row, old)), expected)),
   );
-  return reply(stored);
+  return reply(request.row, stored);
 }

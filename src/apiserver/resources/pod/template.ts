@@ -24,13 +24,14 @@ function validateSelector(selector: LabelSelector | undefined, kind: string): Fi
 }
 
 /** Whether the workload would find the pods it makes. Decided only for a selector that is well-formed. */
-function validateMatch(selector: LabelSelector | undefined, template: PodTemplateSpec): FieldError[] {
+export function validateMatch(selector: LabelSelector | undefined, template: PodTemplateSpec): FieldError[] {
   const labels = template.metadata?.labels ?? {};
   if (selectorFromLabelSelector(selector)(labels)) return [];
   return [invalid('spec.template.metadata.labels', labels, '`selector` does not match template `labels`')];
 }
 
-function validateTemplate(template: PodTemplateSpec, owner: string): FieldError[] {
+/** A template whose pods go on until somebody ends them; `owner` as in "activeDeadlineSeconds in … is not Supported". */
+export function validateTemplate(template: PodTemplateSpec, owner: string): FieldError[] {
   const path = 'spec.template';
   const spec = template.spec ?? { containers: [] };
   const errors = [
