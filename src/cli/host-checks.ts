@@ -3,6 +3,7 @@ import { judgeMachine, lookAtMachine } from '../kernel/machine.ts';
 import { preflight, type Problem } from '../kernel/preflight.ts';
 import type { Exec } from '../kernel/exec.ts';
 import { LabError, type LabConfig } from '../lab/index.ts';
+import { offloadProblem } from './doctor/offload.ts';
 
 const nodePrograms = {
   ip: 'iproute2',
@@ -65,7 +66,7 @@ export async function examineHost(exec: Exec): Promise<{ readonly lines: readonl
   // Without the programs there is no more to be asked.
   if (missing.some(({ what }) => /is not installed|not run as root/.test(what)))
     return { lines: verdictLines(missing, []), ready: false };
-  const machine = await lookAtMachine(exec);
+  const [machine, offload] = await Promise.all([lookAtMachine(exec), offloadProblem(exec)]);
   const { problems, notes } = judgeMachine(machine);
   const { kernel, memoryMiB, cgroupMode, controllers, iptables, nft = 'no nft' } = machine;
   const facts = [
@@ -74,7 +75,10 @@ export async function examineHost(exec: Exec): Promise<{ readonly lines: readonl
     `${iptables}; ${nft}`,
   ];
   const all = [...missing, ...problems];
-  return { lines: [...facts, ...verdictLines(all, notes)], ready: all.length === 0 };
+  return {
+    lines: [...facts, ...verdictLines(all, offload === undefined ? notes : [...notes, offload])],
+    ready: all.length === 0,
+  };
 }
 
 function verdictLines(problems: readonly Problem[], notes: readonly Problem[]): string[] {

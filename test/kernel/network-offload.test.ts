@@ -4,6 +4,7 @@ import type { ChildProcess } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import { silentLogger } from '../../src/api/logger.ts';
 import type { Node } from '../../src/api/types.gen.ts';
+import { offloadProblem } from '../../src/cli/doctor/offload.ts';
 import { hasChecksumOffload } from '../../src/kernel/checksum-offload.ts';
 import { createNodeNetwork, type NodeNetwork } from '../../src/network/index.ts';
 import { layBrokenWire } from './broken-wire.ts';
@@ -82,6 +83,9 @@ test(
       );
     assert.match(one.events.seen[0]?.message ?? '', /pwvx0 writes arrive wrong at node node-2/);
     for (const { exec } of places) assert.equal(await hasChecksumOffload(exec, 'pwvx0'), false);
+    const seen = await offloadProblem(places[0].exec, one.events.seen[0]?.message);
+    assert.match(seen?.what ?? '', /offload of pwvx0 is switched off.* arrive wrong at node node-2/);
+    assert.match(seen?.remedy ?? '', /network of eth0/);
     const pods = await Promise.all(
       [one, two].map(({ network }, index) =>
         network.setUp({ namespace: 'default', name: `pod-${index}`, uid: `uid-pod-${index}`, attempt: 0 }),

@@ -46,9 +46,10 @@ export const doctorCommand: CommandModule<object, DoctorArguments> = {
     const client = await adminClient(name);
     try {
       const look = () => examine({ client, exec, lab, podsPerNode });
-      const { parties, findings, evidence } = await (probe ? withProbes(client, look) : look());
+      const { parties, findings, evidence, notes } = await (probe ? withProbes(client, look) : look());
       const failures = renderFailures(findings, evidence);
-      console.log([renderMatrix(parties, findings), '', ...failures, `${renderSum(findings)}.`].join('\n'));
+      const lines = [renderMatrix(parties, findings), '', ...failures, ...notes, `${renderSum(findings)}.`];
+      console.log(lines.join('\n'));
       if (failures.length > 0) process.exitCode = 1;
     } finally {
       client.close();

@@ -4,8 +4,9 @@ import type { ApiClient } from '../../api/client.ts';
 import { endpointSlices, events, networkPolicies, nodes, pods, services } from '../../api/resources.ts';
 import type { Exec } from '../../kernel/exec.ts';
 import { outsideAddress, outsideAddress6, type Lab } from '../../lab/index.ts';
+import { offloadNotes } from './offload.ts';
 import { chooseParties, waysOf, type Party } from './parties.ts';
-import { probe } from './probes.ts';
+import { probe, type EnterNode } from './probes.ts';
 import type { Evidence, Finding } from './report.ts';
 
 export interface Examination {
@@ -44,11 +45,14 @@ export async function glance(options: Omit<ExamineOptions, 'podsPerNode'>): Prom
   }
 }
 
-/** Rejects when the API does not answer. */
-export async function examine(options: ExamineOptions): Promise<Examination> {
+/** `notes`: what no way shows, as nodes have found and mended it by themselves. Rejects when the API does not answer. */
+export async function examine(options: ExamineOptions): Promise<Examination & { readonly notes: readonly string[] }> {
   const { parties, evidence } = await consider(options);
-  const findings = await probe(waysOf(parties), options.exec, (node) => options.lab.enter(node));
-  return { parties, findings, evidence };
+  const enter: EnterNode = (node) => options.lab.enter(node);
+  const findings = await probe(waysOf(parties), options.exec, enter);
+  const names = evidence.nodes.map(({ metadata: { name = '' } }) => name);
+  const notes = await offloadNotes(options.exec, enter, names, evidence.events);
+  return { parties, findings, evidence, notes };
 }
 
 async function consider({ client, podsPerNode }: ExamineOptions): Promise<Omit<Examination, 'findings'>> {

@@ -8,6 +8,11 @@ import type { Finding } from './report.ts';
 /** The arguments before a command that is to run inside a node. */
 export type EnterNode = (node: string) => Promise<readonly string[]>;
 
+/** Programs run where these arguments lead. */
+export function within(exec: Exec, inside: readonly string[]): Exec {
+  return { run: ({ argv, ...rest }) => exec.run({ ...rest, argv: [...inside, ...argv] as [string, ...string[]] }) };
+}
+
 const atOnce = 8;
 const waitSeconds = 2;
 
@@ -64,10 +69,7 @@ async function findPlaces(
 
 /** By the UID of the pod, as the aliases of the links say; of several sandboxes the last. */
 async function podNamespaces(exec: Exec, inside: readonly string[]): Promise<ReadonlyMap<string, string>> {
-  const there: Exec = {
-    run: ({ argv, ...rest }) => exec.run({ ...rest, argv: [...inside, ...argv] as [string, ...string[]] }),
-  };
-  const links = (await readLinks(there)).flatMap(({ name, alias }) => {
+  const links = (await readLinks(within(exec, inside))).flatMap(({ name, alias }) => {
     const mark = parsePodAlias(alias);
     return mark === undefined ? [] : [{ ...mark, netns: name.replace(/^pw/, 'pw-') }];
   });

@@ -64,7 +64,12 @@ function place(address: string, port: number | undefined): string {
 }
 
 /** What an agent tells of its node's network. */
-const networkReasons = new Set(['PodNetworkIncomplete', 'PodNetworkRepaired', 'ServiceAddressesRepaired']);
+const networkReasons = new Set([
+  'ChecksumOffloadBroken',
+  'PodNetworkIncomplete',
+  'PodNetworkRepaired',
+  'ServiceAddressesRepaired',
+]);
 
 function hintsFor(from: Party, to: Party, { nodes, policies, events }: Evidence): string[] {
   const concerned = [...new Set([from.node, to.node].filter((name) => name !== undefined))];
