@@ -146,6 +146,24 @@ for (const mode of [nftablesPolicies, iptablesPolicies]) {
         await eventually('nothing is left', async () => (await dump(family)) === '');
       });
 
+      // What is in the old chain when the table changes finds its maps switched off, and must have the new one before it.
+      test('a table of another layout is replaced by one whose hook stands behind', async () => {
+        if (mode.name !== 'nftables') return;
+        const keeper = smallWorld(family);
+        keeper.takeChanges();
+        const start = async (): Promise<string> => text(await create(mode, family).sync(keeper.table, undefined));
+        await start();
+        const hooks = ['filter', 'filter + 1', 'filter + 2', 'filter + 10', '11', '39', 'filter'];
+        for (const [index, priority] of hooks.entries()) {
+          assert.equal(priorityIn(await dump(family)), priority);
+          assert.equal(await start(), '', 'it may stay there');
+          const next = hooks[index + 1] ?? 'filter + 1';
+          await writeOlder(family, { '39': '38', 'filter + 10': 'filter + 9', filter: '39' }[next] ?? priority);
+          assert.match(await start(), /^load table ip6? podwire-policy: its sets or chains were others$/m);
+          assert.equal(priorityIn(await dump(family)), next);
+        }
+      });
+
       for (const [what, breaks] of Object.entries(breakages(mode, family))) {
         test(`${what} is put right`, async () => {
           const keeper = smallWorld(family);
@@ -174,6 +192,18 @@ async function dump(family: Family): Promise<string> {
     .filter((line) => line.includes(`PW-${family.version}-`))
     .map((line) => line.replace(/ initval \S+/, ''));
   return [nft, ...[...rules, ...sets].sort()].join('\n').trim();
+}
+
+const priorityIn = (listing: string): string | undefined => /hook forward priority ([^;]+);/.exec(listing)?.[1];
+
+/** The table as it is, but for the size of a map, which cannot be changed, and for the place of its hook. */
+async function writeOlder(family: Family, priority: string): Promise<void> {
+  const ip = family.version === 4 ? 'ip' : 'ip6';
+  const older = (await place.exec.sh(`nft list table ${ip} podwire-policy`))
+    .replace(/map ingress \{\n/, '$&size 1000\n')
+    .replace(/(hook forward priority )[^;]+/, `$1${priority}`);
+  assert.match(older, /size 1000/);
+  await place.exec.run({ argv: ['nft', '-f', '-'], stdin: `delete table ${ip} podwire-policy\n${older}` });
 }
 
 function breakages({ name }: PolicyMode, family: Family): Readonly<Record<string, readonly string[]>> {

@@ -13,8 +13,8 @@ import {
 } from '../back-end.ts';
 import { directions, type Direction, type PolicyChanges, type PolicyTable } from '../model/table.ts';
 import { objectsOf, type NftObjects } from './objects.ts';
-import { changesOf, commandsOf, loadCommands, mustReplace, planChange, planWhole } from './plan.ts';
-import { droppedSet, tableOf } from './structure.ts';
+import { changesOf, commandsOf, forwardHookIn, loadCommands, mustReplace, planChange, planWhole } from './plan.ts';
+import { droppedSet, stepBehind, stepOf, tableOf } from './structure.ts';
 
 /** See {@link PolicyBackEnd}. */
 export function createNftPolicyBackEnd(options: PolicyBackEndOptions): PolicyBackEnd {
@@ -131,10 +131,12 @@ class NftPolicies implements PolicyBackEnd {
       this.#written = 'nothing';
       return observed === undefined ? [] : [{ action: 'delete', object, reason: 'no policy isolates a pod here' }];
     }
-    const objects = objectsOf(table, this.#family);
+    const hook = observed && forwardHookIn(observed);
+    const objects = objectsOf(table, this.#family, stepOf(hook));
     if (observed === undefined || mustReplace(objects, observed)) {
-      await this.#writer.write(loadCommands(this.#table, objects, observed !== undefined));
-      this.#written = objects;
+      const loaded = observed === undefined ? objects : objectsOf(table, this.#family, stepBehind(hook));
+      await this.#writer.write(loadCommands(this.#table, loaded, observed !== undefined));
+      this.#written = loaded;
       const reason = observed === undefined ? 'it was not there' : 'its sets or chains were others';
       return [{ action: 'load', object, reason }];
     }

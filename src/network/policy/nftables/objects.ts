@@ -121,11 +121,11 @@ export function isolatedPod({ isolated }: PolicyTable, ip: string): string | und
   return (isolated.ingress.get(ip) ?? isolated.egress.get(ip))?.pod;
 }
 
-/** All of it. */
-export function objectsOf(table: PolicyTable, family: Family): NftObjects {
+/** All of it. `step`: how far behind its usual place the hook stands. */
+export function objectsOf(table: PolicyTable, family: Family, step = 0): NftObjects {
   const objects: NftObjects = { sets: new Map(), chains: new Map(), counters: new Map(), elements: new Map() };
   for (const set of fixedSets(family)) objects.sets.set(set.name, set);
-  for (const one of fixedChains(family)) objects.chains.set(one.name, one);
+  for (const one of fixedChains(family, step)) objects.chains.set(one.name, one);
   for (const set of table.sets.values()) {
     objects.sets.set(set.name, setText(set, family));
     objects.elements.set(set.name, elementsOf(set, family));

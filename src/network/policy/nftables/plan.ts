@@ -97,6 +97,11 @@ export function planWhole(desired: NftObjects, observed: NftTable, counters: Rea
   return edit;
 }
 
+/** The hook by which policies are asked, as it was read. */
+export function forwardHookIn(observed: NftTable): string | undefined {
+  return hookOf({ name: 'forward', lines: observed.chains.get('forward') ?? [] });
+}
+
 /** Whether the table cannot be changed into the other: a set of another type, a chain of another hook. */
 export function mustReplace(desired: NftObjects, observed: NftTable): boolean {
   const typeOf = (head: readonly string[]): string => head.filter((line) => !line.startsWith('comment "')).join('\n');

@@ -57,7 +57,33 @@ export function fixedSets(family: Family): readonly SetText[] {
   ];
 }
 
-export function fixedChains(family: Family): readonly ChainText[] {
+/** Behind this nft calls a priority by the name of the next filter. */
+const lastStep = 39;
+const steps = Array.from({ length: lastStep + 1 }, (_, step) => step);
+
+/**
+ * The hook of the chain that asks the policies, 0 to {@link lastStep} behind filter. When a table is replaced its rules change at one
+ * moment, and the maps of the old one are switched off in it: a packet that is in the old chain just then falls through and would pass,
+ * so the new chain must be one that it still has before it. Of two hooks with one priority the kernel asks the younger first.
+ */
+function forwardHook(step: number): string {
+  // nft names what is at most 10 away from a priority that has a name.
+  const priority = step === 0 ? 'filter' : step <= 10 ? `filter + ${step}` : String(step);
+  return `type filter hook forward priority ${priority}; policy accept;`;
+}
+
+/** Where the hook of a table of ours stands, as it was read; undefined where no such hook is. */
+export function stepOf(hook: string | undefined): number | undefined {
+  return steps.find((step) => forwardHook(step) === hook);
+}
+
+/** For a table in the place of one with this hook. Behind the last step comes the first, which has nothing of that kind before it. */
+export function stepBehind(hook: string | undefined): number {
+  const step = stepOf(hook);
+  return step === undefined || step === lastStep ? 0 : step + 1;
+}
+
+export function fixedChains(family: Family, step: number): readonly ChainText[] {
   const ip = ipWord(family);
   const look = [`${ip} saddr vmap @${verdictMap('egress')}`, `${ip} daddr vmap @${verdictMap('ingress')}`];
   const neighbours = 'icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept';
@@ -78,7 +104,7 @@ export function fixedChains(family: Family): readonly ChainText[] {
         'ct state new tcp flags != syn / fin,syn,rst,ack goto picked-up',
         ...look,
       ],
-      'type filter hook forward priority filter; policy accept;',
+      forwardHook(step),
     ),
   ];
 }
