@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Lab } from '../lab.ts';
+import { clientOn, type Client } from './client.ts';
 import { importImages } from './images.ts';
 import { differences, ledgerFaults, testsToRun, type Ledger, type Outcome } from './ledger.ts';
 import { programPath } from './programs.ts';
@@ -68,17 +69,18 @@ const labConfig = JSON.stringify({
 const say = (text: string): void => console.log(`conformance: ${text}`);
 
 /** Runs the tests; what they print goes to a file, since it is long. */
-async function runTests(options: Options, kubeconfig: string, focus: string): Promise<readonly Outcome[]> {
+async function runTests(options: Options, client: Client, focus: string): Promise<readonly Outcome[]> {
   const { out, procs, timeout } = options;
   const [test, ginkgo] = [await programPath('e2e.test', say), await programPath('ginkgo', say)];
   const ours = [`--procs=${procs}`, `--focus=${focus}`, `--timeout=${timeout}m`, '--no-color', '--silence-skips'];
   if (options.skip !== undefined) ours.push(`--skip=${options.skip}`);
   const reports = [`--output-dir=${out}`, '--json-report=report.json', '--junit-report=junit.xml', '--keep-going'];
   const theirs = [
-    ...['--provider=skeleton', `--kubeconfig=${kubeconfig}`, '--num-nodes=3', '--allowed-not-ready-nodes=0'],
+    ...['--provider=skeleton', `--kubeconfig=${client.kubeconfig}`, '--num-nodes=3', '--allowed-not-ready-nodes=0'],
     ...['--disable-log-dump', '--delete-namespace-on-failure=true', '--system-pods-startup-timeout=2m'],
   ];
-  const running = execa(ginkgo, [...ours, ...reports, test, '--', ...theirs], {
+  const [program = ginkgo, ...first] = [...client.enter, ginkgo];
+  const running = execa(program, [...first, ...ours, ...reports, test, '--', ...theirs], {
     ...{
       cwd: out,
       reject: false,
@@ -104,10 +106,16 @@ function print(outcomes: readonly Outcome[], seconds: number): void {
   say(`${count('pass')} passed, ${count('fail')} failed, ${count('skip')} skipped in ${seconds.toFixed(0)} s`);
 }
 
+/** `from` is the profile's. */
+async function clientOf({ kubeconfig = '', out }: Options, lab: Lab | undefined, from?: string): Promise<Client> {
+  if (lab === undefined) return { enter: [], kubeconfig };
+  return from === undefined ? { enter: [], kubeconfig: lab.kubeconfig } : clientOn(lab, podwire, from, out);
+}
+
 /** Answers the exit code. */
 async function run(options: Options): Promise<number> {
   const { focus, out, profile } = options;
-  const lines = profiles[profile]?.up;
+  const { up: lines, from } = profiles[profile] ?? {};
   if (lines === undefined) throw new Error(`there is no profile ${profile}: ${Object.keys(profiles).join(', ')}`);
   const mode = options['proxy-mode'];
   const faults = ledgerFaults(ledger);
@@ -120,12 +128,12 @@ async function run(options: Options): Promise<number> {
       await writeFile(join(out, 'lab.yaml'), labConfig);
       await lab.up(['--config', join(out, 'lab.yaml'), '--proxy-mode', mode, ...lines]);
     }
-    const kubeconfig = options.kubeconfig ?? lab?.kubeconfig ?? '';
+    const client = await clientOf(options, lab, from);
     say(
       `${wanted.length || 'chosen'} tests, profile ${profile}, proxy mode ${mode}; log, report and junit.xml in ${out}`,
     );
     const start = performance.now();
-    const outcomes = await runTests(options, kubeconfig, focus ?? focusOn(wanted));
+    const outcomes = await runTests(options, client, focus ?? focusOn(wanted));
     print(outcomes, (performance.now() - start) / 1000);
     const found = [...faults, ...differences(ledger, { mode, profile }, outcomes, wanted)];
     for (const line of found) console.log(`DIFFERS ${line}`);

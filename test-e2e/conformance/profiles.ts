@@ -3,6 +3,8 @@
 export interface Profile {
   /** Arguments of `podwire up`. */
   readonly up: readonly string[];
+  /** The machine of the lab in whose network the tests run; left out: the host's. */
+  readonly from?: string;
   /** Tests of the first profile that are run here too. */
   readonly repeats?: RegExp;
 }
@@ -16,5 +18,6 @@ const conformance = /^\[sig-network\].*\[Conformance\]/;
 export const profiles: Readonly<Record<string, Profile>> = {
   [defaultProfile]: { up: [] },
   vxlan: { up: ['--segments', '2', '--pod-network', 'vxlan'], repeats: conformance },
+  outside: { up: [], from: 'outside' },
   dual: { up: ['--ip-family', 'dual'] },
 };
