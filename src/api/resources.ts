@@ -17,6 +17,7 @@ import type {
   IngressClass,
   IPAddress,
   Lease,
+  LimitRange,
   Namespace,
   NetworkPolicy,
   Node,
@@ -72,6 +73,7 @@ export const replicationControllers: ResourceType<ReplicationController> = row(
 export const services: ResourceType<Service> = row('', 'v1', 'services', 'Service');
 export const endpoints: ResourceType<Endpoints> = row('', 'v1', 'endpoints', 'Endpoints');
 export const configMaps: ResourceType<ConfigMap> = row('', 'v1', 'configmaps', 'ConfigMap');
+export const limitRanges: ResourceType<LimitRange> = row('', 'v1', 'limitranges', 'LimitRange');
 export const secrets: ResourceType<Secret> = row('', 'v1', 'secrets', 'Secret');
 export const serviceAccounts: ResourceType<ServiceAccount> = row('', 'v1', 'serviceaccounts', 'ServiceAccount');
 export const events: ResourceType<Event> = row('', 'v1', 'events', 'Event');

@@ -10,6 +10,7 @@ import type { Admission, AdmissionOfDeletes, StrategyContext } from '../resource
 import { mayApproveAndSign } from './certificate-approval.ts';
 import { withDefaultClass } from './default-ingress-class.ts';
 import { noEscalation } from './escalation.ts';
+import { withinLimits } from './limit-ranges.ts';
 import { namespaceMustLive, systemNamespacesStay } from './namespace-lifecycle.ts';
 import { nodeRestriction, nodeRestrictionOfDeletes } from './node-restriction.ts';
 import { withNotReadyTaint } from './nodes.ts';
@@ -44,6 +45,7 @@ const admissions: readonly Admission[] = [
   onNew(pods, withServiceAccount),
   onEvery(pods, withNodeLossTolerations),
   onNew(pods, withPriority),
+  onNew(pods, withinLimits),
   onNew(nodes, withNotReadyTaint),
   onNew(ingresses, withDefaultClass),
   noEscalation,

@@ -261,6 +261,7 @@ describe('the table of all resources', () => {
       'ingresses',
       'ipaddresses',
       'leases',
+      'limitranges',
       'namespaces',
       'networkpolicies',
       'nodes',

@@ -11,6 +11,7 @@ import { endpointSliceRow } from './endpoint-slices.ts';
 import { endpointsRow } from './endpoints.ts';
 import { eventRow } from './events.ts';
 import { leaseRow } from './leases.ts';
+import { limitRangeRow } from './limit-ranges.ts';
 import { namespaceRow } from './namespaces.ts';
 import { networkPolicyRow } from './network-policies.ts';
 import { nodeRow } from './nodes.ts';
@@ -57,6 +58,7 @@ export function resourceRows({ serviceCIDR, nodePortRange }: ResourceOptions): r
     asRow(ipAddressRow),
     asRow(serviceCIDRRow),
     asRow(configMapRow),
+    asRow(limitRangeRow),
     asRow(secretRow),
     asRow(serviceAccountRow),
     asRow(eventRow),

@@ -13,7 +13,8 @@ const isHugePages = (name: string): boolean => name.startsWith('hugepages-');
 /** Resources of which more may be promised than there is: requests may be less than limits. */
 const mayOvercommit = (name: string): boolean => STANDARD.includes(name);
 
-function validateName(name: string, path: string): FieldError[] {
+/** The name of something that a container may ask for. */
+export function validateResourceName(name: string, path: string): FieldError[] {
   const errors = invalidEach(path, name, qualifiedName(name));
   if (errors.length > 0 || name.includes('/') || STANDARD.includes(name) || isHugePages(name)) return errors;
   return [
@@ -36,7 +37,7 @@ export function validateQuantity(name: string, value: Quantity, path: string): F
 
 function validateList(list: Resources | undefined, path: string): FieldError[] {
   return Object.entries(list ?? {}).flatMap(([name, value]) => [
-    ...validateName(name, keyOf(path, name)),
+    ...validateResourceName(name, keyOf(path, name)),
     ...validateQuantity(name, value, keyOf(path, name)),
   ]);
 }
