@@ -1,9 +1,9 @@
 /** This very program as an image: Node with the libraries it needs in one layer, the bundle in another, which changes more often. */
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import type { Exec } from '../../kernel/exec.ts';
 import type { ImageInfo, ImageService } from '../contract.ts';
-import { importMadeImage, packLayer, type LayerFile } from './made-image.ts';
+import { importMadeImage, type LayerFile } from './made-image.ts';
 
 export interface ProgramParts {
   readonly exec: Exec;
@@ -43,11 +43,8 @@ export function foldersOf(paths: readonly string[]): LayerFile[] {
 
 async function nodeFiles({ exec, node }: ProgramParts): Promise<LayerFile[]> {
   const { stdout } = await exec.run({ argv: ['ldd', node] });
-  const files = await Promise.all(
-    [[node, nodePlace] as const, ...librariesOf(stdout).map((path) => [path, path.slice(1)] as const)].map(
-      async ([from, path]): Promise<LayerFile> => ({ kind: 'file', path, mode: 0o755, content: await readFile(from) }),
-    ),
-  );
+  const places = [[node, nodePlace] as const, ...librariesOf(stdout).map((path) => [path, path.slice(1)] as const)];
+  const files = places.map(([from, path]): LayerFile => ({ kind: 'file', path, mode: 0o755, content: { from } }));
   const texts: LayerFile[] = [
     {
       kind: 'file',
@@ -68,22 +65,15 @@ async function bundleFiles({ folder }: ProgramParts): Promise<LayerFile[]> {
     .map((entry) => join(entry.parentPath, entry.name))
     .filter((path) => !relative(folder, path).startsWith(compileCache))
     .sort();
-  const files = await Promise.all(
-    paths.map(async (from): Promise<LayerFile> => {
-      return {
-        kind: 'file',
-        path: join(bundlePlace, relative(folder, from)),
-        mode: 0o644,
-        content: await readFile(from),
-      };
-    }),
-  );
+  const files = paths.map((from): LayerFile => {
+    return { kind: 'file', path: join(bundlePlace, relative(folder, from)), mode: 0o644, content: { from } };
+  });
   return [...foldersOf(files.map(({ path }) => path)), ...files];
 }
 
 /** Node as `/usr/local/bin/node`, and over it the bundle in `/opt/podwire`. Rejects when Node's libraries cannot be told. */
-export async function programLayers(parts: ProgramParts): Promise<readonly Buffer[]> {
-  return Promise.all([nodeFiles(parts).then(packLayer), bundleFiles(parts).then(packLayer)]);
+export async function programLayers(parts: ProgramParts): Promise<readonly (readonly LayerFile[])[]> {
+  return Promise.all([nodeFiles(parts), bundleFiles(parts)]);
 }
 
 /** Makes and imports it; `node ENTRY` is what it runs, with the container's arguments. Rejects when Node's libraries cannot be told. */
