@@ -6,6 +6,9 @@ import type { Node, Pod, Service } from '../../src/api/types.gen.ts';
 import { service, sleeper, webDeployment } from '../workloads.ts';
 import type { VirtualMachines } from './virtual-machines.ts';
 
+/** Of one command: software emulation on a machine with one processor. */
+const labLimitMs = 900_000;
+
 export function machineStories(vms: VirtualMachines): void {
   describe('machines that go and come back', () => {
     let clusterIP = '';
@@ -39,6 +42,19 @@ export function machineStories(vms: VirtualMachines): void {
       await vms.kubectl(['wait', '--for=condition=Ready', 'pod/caller', vms.timeout(60)]);
       clusterIP = (await vms.get<Service>(['service', 'far'])).spec?.clusterIP ?? '';
       await packetsPass();
+    });
+
+    test('scripts/up inside of a machine: a lab', async () => {
+      const machine = 'control-plane';
+      await vms.copy('node_modules', machine);
+      const podwire = async (...argv: string[]): Promise<string> =>
+        (await vms.onNode(machine, ['/vagrant/scripts/podwire', ...argv], { timeoutMs: labLimitMs })).stdout;
+      await vms.onNode(machine, ['/vagrant/scripts/up', '--nodes', '1', '--wait', '10m'], { timeoutMs: labLimitMs });
+      assert.match(await podwire('kubectl', 'get', 'nodes'), /node1 .*Ready/);
+      const sleep = ['--image=busybox', '--restart=Never', '--command', '--', 'sleep', '1000'];
+      await podwire('kubectl', 'run', 'inside', ...sleep);
+      await podwire('kubectl', 'wait', '--for=condition=Ready', 'pod/inside', vms.timeout(60));
+      await podwire('down');
     });
 
     test('a node is rebooted: its pods run again, and packets pass', async () => {

@@ -47,6 +47,14 @@ export class VirtualMachines extends Lab {
     await writeFile(this.#ssh, `${stdout}\n${kept.join('\n')}\n`);
   }
 
+  /** Copies a folder of this checkout to where it is on a machine, `/vagrant`: what is not synced, as machines here have no internet. */
+  async copy(folder: string, machine: string): Promise<void> {
+    const from = join(import.meta.dirname, '../..', folder);
+    await run(['rsync', '--archive', '-e', `ssh -F ${this.#ssh}`, from, `${machine}:/vagrant/`], {
+      timeoutMs: vagrantLimitMs,
+    });
+  }
+
   /** As root on a machine, by ssh. */
   override async onNode(node: string, argv: readonly string[], options: RunOptions = {}): Promise<Outcome> {
     const quoted = argv.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ');
