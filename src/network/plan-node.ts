@@ -77,11 +77,13 @@ const bridgeObject = `bridge ${bridgeName}`;
 
 const isIPv6 = ({ address }: LinkAddress): boolean => familyOfText(address) === ipv6;
 
+const mtuStep = (mtu: number): Step => step('set', bridgeObject, `MTU ${mtu} as the uplink`, `${setBridge} mtu ${mtu}`);
+
 /** What a bridge of ours that stands has different. */
 function adjustSteps({ mac, mtu, addresses }: DesiredNode['bridge'], link: Link): Step[] {
   const steps: Step[] = [];
   if (link.mac !== mac) steps.push(step('set', bridgeObject, `hardware address ${mac}`, `${setBridge} address ${mac}`));
-  if (link.mtu !== mtu) steps.push(step('set', bridgeObject, `MTU ${mtu} as the uplink`, `${setBridge} mtu ${mtu}`));
+  if (link.mtu !== mtu) steps.push(mtuStep(mtu));
   const calls = [
     ...(link.callIptables ? [] : ['nf_call_iptables']),
     ...(link.callIp6tables || !addresses.some(isIPv6) ? [] : ['nf_call_ip6tables']),
@@ -126,16 +128,23 @@ function addressSteps({ addresses }: DesiredNode['bridge'], link: Link | undefin
   ];
 }
 
+/** A new bridge has 1500 by itself. */
+function newSteps(add: string, { mtu }: DesiredNode['bridge']): Step[] {
+  const made = step('add', bridgeObject, 'pods are its ports', add);
+  return mtu === 1500 ? [made] : [made, mtuStep(mtu)];
+}
+
 function bridgeSteps({ bridge }: DesiredNode, links: readonly Link[]): Step[] {
   const link = links.find(({ name }) => name === bridgeName);
   if (link !== undefined && !isOurBridge(link, bridge)) {
     throw new ForeignLinkError(`a link named ${bridgeName} is there that podwire did not make: rename or delete it`);
   }
   const calls = `nf_call_iptables 1${bridge.addresses.some(isIPv6) ? ' nf_call_ip6tables 1' : ''}`;
-  const add = `link add ${bridgeName} address ${bridge.mac} mtu ${bridge.mtu} type bridge ${calls}`;
+  // Without its MTU: only one that is changed later is kept by the kernel when the last port goes (br_mtu_auto_adjust).
+  const add = `link add ${bridgeName} address ${bridge.mac} type bridge ${calls}`;
   const sign = step('sign', bridgeObject, bridge.alias, `${setBridge} alias "${bridge.alias}"`);
   return [
-    ...(link === undefined ? [step('add', bridgeObject, 'pods are its ports', add)] : adjustSteps(bridge, link)),
+    ...(link === undefined ? newSteps(add, bridge) : adjustSteps(bridge, link)),
     ...(link?.alias === bridge.alias ? [] : [sign]),
     ...addressSteps(bridge, link),
     ...(link?.up === true ? [] : [step('set', bridgeObject, 'up', `${setBridge} up`)]),

@@ -52,7 +52,8 @@ const standing: ObservedNode = {
 test('an empty node: bridge, address, route, forwarding', () => {
   const plan = planNode(desired, { links: [], routes: [], settings: new Map([['net.ipv4.ip_forward', '0']]) });
   assert.deepEqual(plan.lines, [
-    'link add pw0 address 0a:58:0a:2d:01:01 mtu 1450 type bridge nf_call_iptables 1',
+    'link add pw0 address 0a:58:0a:2d:01:01 type bridge nf_call_iptables 1',
+    'link set dev pw0 mtu 1450',
     'link set dev pw0 alias "podwire:node/a"',
     'address replace 10.45.1.1/24 dev pw0',
     'link set dev pw0 up',
@@ -88,7 +89,8 @@ test('two families: an address and a route of each, and settings without which I
   ]);
   const plan = planNode(dual, { links: [], routes: [], settings: six });
   assert.deepEqual(plan.lines, [
-    'link add pw0 address 0a:58:0a:2d:01:01 mtu 1450 type bridge nf_call_iptables 1 nf_call_ip6tables 1',
+    'link add pw0 address 0a:58:0a:2d:01:01 type bridge nf_call_iptables 1 nf_call_ip6tables 1',
+    'link set dev pw0 mtu 1450',
     'link set dev pw0 alias "podwire:node/a"',
     'address replace 10.45.1.1/24 dev pw0',
     'address replace fd00:45:1::1/64 dev pw0 nodad',
