@@ -57,6 +57,8 @@ export interface PodSandboxConfig {
   readonly sharePID?: boolean;
   /** Kernel settings of its own namespaces; the caller has chosen which. */
   readonly sysctls?: Readonly<Record<string, string>>;
+  /** Which of several runtimes the pod is for: a RuntimeClass's `handler`; left out: the usual one. */
+  readonly runtimeHandler?: string;
   /** Text of /etc/resolv.conf; the node's own when left out. */
   readonly resolvConf?: string;
   readonly labels: Readonly<Record<string, string>>;

@@ -5,7 +5,6 @@ type Row<T> = readonly [field: string, isSet: (from: T) => boolean];
 
 const ofPod: readonly Row<Pod>[] = [
   ['spec.hostUsers', ({ spec }) => spec?.hostUsers === false],
-  ['spec.runtimeClassName', ({ spec }) => (spec?.runtimeClassName ?? '') !== ''],
   ['spec.securityContext.seccompProfile', ({ spec }) => isConfining(spec?.securityContext?.seccompProfile)],
   ['spec.securityContext.appArmorProfile', ({ spec }) => isConfining(spec?.securityContext?.appArmorProfile)],
   ['spec.securityContext.seLinuxOptions', ({ spec }) => spec?.securityContext?.seLinuxOptions !== undefined],

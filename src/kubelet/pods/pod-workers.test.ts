@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
-import { configMaps, pods, services } from '../../api/resources.ts';
+import { configMaps, pods, runtimeClasses, services } from '../../api/resources.ts';
 import { silentLogger } from '../../api/logger.ts';
 import { watchLocalStorage } from './local-storage.ts';
 import { createNodeOnFakes, pod, type NodeOnFakes } from '../testing/node-on-fakes.ts';
@@ -227,6 +227,17 @@ test('no sandbox before the network is there, except on the host network', async
   node.network.ready = true;
   workers.wakeAll();
   await node.until('ready', () => node.isReady('web'));
+});
+
+test('a pod of a RuntimeClass asks for the runtime that the class names, and does not start without the class', async () => {
+  await node.start();
+  node.api.put(pods, pod('web', { runtimeClassName: 'walled' }));
+  const failed = 'Warning FailedCreatePodSandBox Failed to create pod sandbox: ';
+  await node.until('told', () => node.told.some((line) => line.startsWith(failed) && line.includes('walled')));
+  assert.ok(!node.runtime.calls.includes('run web/0'));
+  node.api.put(runtimeClasses, { metadata: { name: 'walled' }, handler: 'gvisor' });
+  await node.until('ready', () => node.isReady('web'));
+  assert.ok(node.runtime.calls.includes('run web/0 by gvisor'));
 });
 
 test('a sandbox that fails is node.told and tried again', async () => {

@@ -16,6 +16,7 @@ import { podText } from './pod-events.ts';
 import { postStartInBackground } from './post-start.ts';
 import { nextFailure, type PodDeps, type PodWork } from './pod-work.ts';
 import { currentPod, look, podAddress, publish } from './publish.ts';
+import { runtimeHandlerOf } from './runtime-handler.ts';
 import { podFqdn, podHostname, sandboxConfig } from './sandbox-config.ts';
 import { stopInBackground } from './stop-containers.ts';
 import { containerNamed, type PodView } from './view.ts';
@@ -54,7 +55,8 @@ async function createSandbox(work: PodWork, deps: PodDeps, attempt: number): Pro
   const nodeResolvConf = await readFile('/etc/resolv.conf', 'utf8').catch(() => '');
   const { pod, isStatic } = work;
   const config = sandboxConfig({ pod, attempt, isStatic, nodeName: deps.nodeName, dns: deps.dns, nodeResolvConf });
-  return deps.runtime.runPodSandbox(config);
+  const runtimeHandler = await runtimeHandlerOf(deps.starter.client, pod);
+  return deps.runtime.runPodSandbox({ ...config, ...(runtimeHandler !== undefined && { runtimeHandler }) });
 }
 
 function reasonText(error: unknown): string {

@@ -94,7 +94,8 @@ class Fake implements FakeRuntime {
     };
     this.#sandboxes.set(id, sandbox);
     this.sandboxConfigs.set(id, config);
-    this.calls.push(`run ${name}/${attempt}`);
+    const by = config.runtimeHandler === undefined ? '' : ` by ${config.runtimeHandler}`;
+    this.calls.push(`run ${name}/${attempt}${by}`);
     return { ...sandbox };
   }
 

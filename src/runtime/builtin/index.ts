@@ -27,6 +27,7 @@ import { reopenContainerLog } from './conmon-control.ts';
 import { createContainer, endRest, removeContainer, startContainer, stopContainer } from './containers.ts';
 import { execStreaming, execSync } from './exec-in-container.ts';
 import { ExitWatch, type ExitFile } from './exit-watch.ts';
+import { refuseOtherHandler } from './handler.ts';
 import { Journal } from './journal.ts';
 import { KeyedMutex } from './mutex.ts';
 import { containerOf, type RuntimeNode } from './node.ts';
@@ -158,7 +159,9 @@ class BuiltinRuntime implements RuntimeService {
   }
 
   async runPodSandbox(config: PodSandboxConfig): Promise<PodSandboxStatus> {
-    return this.#perSandbox.run(config.pod.uid, async () => sandboxStatus(await runSandbox(this.#started(), config)));
+    const node = this.#started();
+    refuseOtherHandler(node.runtime.name, config);
+    return this.#perSandbox.run(config.pod.uid, async () => sandboxStatus(await runSandbox(node, config)));
   }
 
   async stopPodSandbox(id: string): Promise<void> {
