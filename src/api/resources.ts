@@ -27,6 +27,7 @@ import type {
   ReplicationController,
   Role,
   RoleBinding,
+  RuntimeClass,
   Secret,
   Service,
   ServiceAccount,
@@ -106,6 +107,14 @@ export const ingressClasses: ResourceType<IngressClass> = row(
 );
 export const ipAddresses: ResourceType<IPAddress> = row(networking, 'v1', 'ipaddresses', 'IPAddress', false);
 export const serviceCIDRs: ResourceType<ServiceCIDR> = row(networking, 'v1', 'servicecidrs', 'ServiceCIDR', false);
+
+export const runtimeClasses: ResourceType<RuntimeClass> = row(
+  'node.k8s.io',
+  'v1',
+  'runtimeclasses',
+  'RuntimeClass',
+  false,
+);
 
 const rbac = 'rbac.authorization.k8s.io';
 export const roles: ResourceType<Role> = row(rbac, 'v1', 'roles', 'Role');

@@ -25,6 +25,7 @@ import {
   replicationControllers,
   roleBindings,
   roles,
+  runtimeClasses,
   secrets,
   serviceAccounts,
   serviceCIDRs,
@@ -61,6 +62,7 @@ export const knownResources: readonly AnyResource[] = [
   ingressClasses,
   ipAddresses,
   serviceCIDRs,
+  runtimeClasses,
   clusterRoles,
   clusterRoleBindings,
 ];

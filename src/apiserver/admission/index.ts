@@ -15,6 +15,7 @@ import { namespaceMustLive, systemNamespacesStay } from './namespace-lifecycle.t
 import { nodeRestriction, nodeRestrictionOfDeletes } from './node-restriction.ts';
 import { withNotReadyTaint } from './nodes.ts';
 import { withNodeLossTolerations, withPriority } from './pods.ts';
+import { withRuntimeClass } from './runtime-class.ts';
 import { withServiceAccount } from './service-account.ts';
 
 /** A rule for new objects of one type, as an admission for every object. */
@@ -46,6 +47,7 @@ const admissions: readonly Admission[] = [
   onEvery(pods, withNodeLossTolerations),
   onNew(pods, withPriority),
   onNew(pods, withinLimits),
+  onNew(pods, withRuntimeClass),
   onNew(nodes, withNotReadyTaint),
   onNew(ingresses, withDefaultClass),
   noEscalation,

@@ -271,6 +271,7 @@ describe('the table of all resources', () => {
       'replicationcontrollers',
       'rolebindings',
       'roles',
+      'runtimeclasses',
       'secrets',
       'serviceaccounts',
       'servicecidrs',

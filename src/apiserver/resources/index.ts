@@ -26,6 +26,7 @@ import { clusterRoleRow, roleRow } from './rbac/roles.ts';
 import { replicaSetRow } from './replica-sets.ts';
 import { replicationControllerRow } from './replication-controllers.ts';
 import { asRow } from './row.ts';
+import { runtimeClassRow } from './runtime-classes.ts';
 import { secretRow } from './secrets.ts';
 import { serviceAccountRow } from './service-accounts.ts';
 import { serviceRow } from './services.ts';
@@ -72,6 +73,7 @@ export function resourceRows({ serviceCIDR, nodePortRange }: ResourceOptions): r
     asRow(clusterRoleRow),
     asRow(clusterRoleBindingRow),
     asRow(controllerRevisionRow),
+    asRow(runtimeClassRow),
     asRow(certificateSigningRequestRow),
   ];
 }
