@@ -3,6 +3,7 @@
  * named by the content of its sources, and made only when there is none. Prints the program's path.
  *
  *   node scripts/bundle.ts            into $PODWIRE_CACHE/bundle/HASH/, /var/cache/podwire for root
+ *   node scripts/bundle.ts dist       and a copy in dist/HASH/, for the npm package, which has no sources
  */
 import { build, type Plugin } from 'esbuild';
 import { createHash } from 'node:crypto';
@@ -20,7 +21,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 
 const root = join(import.meta.dirname, '..');
 const cache = process.env['PODWIRE_CACHE'] ?? '/var/cache/podwire';
@@ -132,5 +133,13 @@ if (!existsSync(program)) {
     if (!existsSync(program)) throw error; // else somebody else was quicker
   }
   removeOld(dirname(program));
+}
+if (process.argv[2] === 'dist') {
+  const dist = join(root, 'dist');
+  rmSync(dist, { recursive: true, force: true });
+  // npm packs no node_modules: what is native comes as a dependency.
+  const isPacked = (path: string): boolean =>
+    !/\/(?:compile-cache|node_modules)(?:\/|$)/.test(path.slice(folder.length));
+  cpSync(folder, join(dist, basename(folder)), { recursive: true, filter: isPacked });
 }
 console.log(program);
