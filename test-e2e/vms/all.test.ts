@@ -25,10 +25,12 @@ describe('a control plane and two nodes on virtual machines', { concurrency: 1 }
     if (failed) process.stderr.write(await vms.dump());
   });
 
-  test('the cluster is seen from this host, and from the control plane by podwire itself', async () => {
+  test('the cluster is seen from this host, and from its machines by podwire itself', async () => {
     assert.deepEqual((await vms.nodes()).map(({ metadata }) => metadata.name).sort(), ['node1', 'node2']);
-    const { stdout } = await vms.onNode('control-plane', ['podwire', 'kubectl', 'get', 'nodes']);
-    assert.match(stdout, /node1 .*Ready[^]*node2 .*Ready/);
+    for (const machine of ['control-plane', 'node1']) {
+      const { stdout } = await vms.onNode(machine, ['podwire', 'kubectl', 'get', 'nodes']);
+      assert.match(stdout, /node1 .*Ready[^]*node2 .*Ready/, machine);
+    }
   });
 
   test('the machines are what the lab is not: systemd, cgroup v2 with all controllers', async () => {
