@@ -83,7 +83,14 @@ export interface Mount {
   readonly beneath?: string;
   readonly containerPath: string;
   readonly readOnly: boolean;
+  readonly propagation?: MountPropagation;
 }
+
+/**
+ * Of mounts that are made below, later: `HostToContainer` shows the container those of the machine, `Bidirectional` each those of the other. None
+ * when left out. What is shown must lie on a shared mount of the machine.
+ */
+export type MountPropagation = 'HostToContainer' | 'Bidirectional';
 
 export interface ContainerConfig {
   /** The container's name in the pod, and how often it was started before: `restartCount`. */

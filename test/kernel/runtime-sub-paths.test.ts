@@ -1,6 +1,7 @@
 /** Parts of volumes, which a container of the same pod may change at any time. Needs what runtime-attach needs. */
 import assert from 'node:assert/strict';
 import {
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -13,8 +14,11 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { mountsUnder } from '../../src/kernel/mount.ts';
 import { createDirectExec } from '../../src/kernel/run-process.ts';
 import { makeBusyboxImage } from '../../src/runtime/images/busybox.ts';
+import type { MountPropagation } from '../../src/runtime/contract.ts';
 import {
   bareNetwork,
   cgroupParent,
@@ -92,6 +96,39 @@ function inside(): void {
     await node.seen('containerExited', container);
     assert.equal(readFileSync(logPath, 'utf8').match(/ F inside$/gm)?.length, 2);
     assert.equal(readFileSync(join(volume, 'part', 'new'), 'utf8'), 'new\n');
+  });
+
+  test('mounts below a volume are seen by the other side as the pod asks', async () => {
+    const mount = (...argv: string[]) => exec.run({ argv: ['mount', ...argv] });
+    await mount('--bind', volume, volume);
+    await mount('--make-shared', volume);
+    for (const name of ['outside', 'inside']) mkdirSync(join(volume, name));
+    const at = (containerPath: string, propagation?: MountPropagation) => ({
+      ...{ hostPath: volume, containerPath, readOnly: false },
+      ...(propagation === undefined ? {} : { propagation }),
+    });
+    const script = [
+      'mount -t tmpfs none /both/inside && touch /both/inside/own /both/ready',
+      'until [ -e /host/outside/theirs ]; do sleep 0.02; done',
+      'echo $(ls /none/inside /none/outside /host/inside /both/outside)',
+    ].join('; ');
+    const mounts = [at('/none'), at('/host', 'HostToContainer'), at('/both', 'Bidirectional')];
+    const { id: sandbox } = await node.runtime.runPodSandbox(sandboxConfig('parts'));
+    const config = containerConfig(imageId, script, { privileged: true, mounts });
+    const container = await node.runtime.createContainer(sandbox, config);
+    try {
+      await node.runtime.startContainer(container);
+      for (let tries = 0; tries < 1000 && !existsSync(join(volume, 'ready')); tries++) await sleep(10);
+      assert.ok(existsSync(join(volume, 'inside', 'own')), 'the machine sees what the container mounts');
+      await mount('-t', 'tmpfs', 'none', join(volume, 'outside'));
+      writeFileSync(join(volume, 'outside', 'theirs'), '');
+      await node.seen('containerExited', container);
+      const expected = /F \/both\/outside: theirs \/host\/inside: own \/none\/inside: \/none\/outside:$/m;
+      assert.match(readFileSync(config.logPath, 'utf8'), expected);
+    } finally {
+      await node.runtime.removePodSandbox(sandbox);
+      for (const path of mountsUnder(volume)) await exec.run({ argv: ['umount', path] });
+    }
   });
 
   test('a link that was put in the place of one since it was checked is not followed', async () => {

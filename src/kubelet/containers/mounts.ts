@@ -1,6 +1,6 @@
 /** The files and folders of the node that a container sees. */
 import type { Container, Pod } from '../../api/types.gen.ts';
-import type { Mount } from '../../runtime/contract.ts';
+import type { Mount, MountPropagation } from '../../runtime/contract.ts';
 import type { PodDirs } from '../files/pod-dirs.ts';
 import { resolveSubPath } from '../volumes/sub-path.ts';
 import { configError } from './config-error.ts';
@@ -38,7 +38,9 @@ async function sourceOf(
 
 async function volumeMount(mount: VolumeMount, input: MountsInput): Promise<Mount> {
   const containerPath = mount.mountPath.startsWith('/') ? mount.mountPath : `/${mount.mountPath}`;
-  return { ...(await sourceOf(mount, input)), containerPath, readOnly: mount.readOnly === true };
+  const { mountPropagation = 'None', readOnly = false } = mount;
+  const propagation = mountPropagation === 'None' ? {} : { propagation: mountPropagation as MountPropagation };
+  return { ...(await sourceOf(mount, input)), containerPath, readOnly, ...propagation };
 }
 
 /** Volumes, /etc/hosts and the termination log; a path that the spec mounts itself is left to it. */

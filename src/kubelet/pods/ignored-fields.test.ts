@@ -21,10 +21,6 @@ const cases: readonly [string, Partial<PodSpec>][] = [
     'spec.initContainers[0].securityContext.procMount',
     { initContainers: [{ ...main, securityContext: { procMount: 'Unmasked' } }] },
   ],
-  [
-    'spec.containers[0].volumeMounts[0].mountPropagation',
-    { containers: [{ ...main, volumeMounts: [{ name: 'v', mountPath: '/v', mountPropagation: 'Bidirectional' }] }] },
-  ],
 ];
 
 for (const [field, spec] of cases) test(field, () => assert.deepEqual(fields(spec), [field]));

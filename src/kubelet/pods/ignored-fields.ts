@@ -22,20 +22,12 @@ function isConfining(profile: { readonly type: string } | undefined): boolean {
   return profile !== undefined && profile.type !== 'Unconfined';
 }
 
-function propagationOf({ volumeMounts = [] }: Container): string[] {
-  return volumeMounts.flatMap(({ mountPropagation = 'None' }, index) =>
-    mountPropagation === 'None' ? [] : [`volumeMounts[${index}].mountPropagation`],
-  );
-}
-
 /** Paths of fields that are set, and without effect on this node. */
 export function ignoredFields(pod: Pod): readonly string[] {
   const own = ofPod.filter(([, isSet]) => isSet(pod)).map(([field]) => field);
   const inner = (['initContainers', 'containers'] as const).flatMap((list) =>
     (pod.spec?.[list] ?? []).flatMap((container, index) =>
-      [...ofContainer.filter(([, isSet]) => isSet(container)).map(([field]) => field), ...propagationOf(container)].map(
-        (field) => `spec.${list}[${index}].${field}`,
-      ),
+      ofContainer.filter(([, isSet]) => isSet(container)).map(([field]) => `spec.${list}[${index}].${field}`),
     ),
   );
   return [...own, ...inner];

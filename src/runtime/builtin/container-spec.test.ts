@@ -93,6 +93,20 @@ test('mounts: the kernel’s, then parents before children; the pod’s own host
   ]);
 });
 
+test('mounts that are made later are seen by the other side only where a volume says so', () => {
+  const withMounts = (...propagations: ('HostToContainer' | 'Bidirectional' | undefined)[]) => {
+    const mounts = propagations.map((propagation, index) => ({
+      ...{ hostPath: '/h', containerPath: `/c${index}`, readOnly: false },
+      ...(propagation === undefined ? {} : { propagation }),
+    }));
+    const { linux, mounts: made } = containerSpec({ ...input, config: { ...config, mounts } });
+    return [linux.rootfsPropagation, ...made.filter(({ source }) => source === '/h').map(({ options }) => options[1])];
+  };
+  assert.deepEqual(withMounts(undefined), [undefined, 'rprivate']);
+  assert.deepEqual(withMounts('HostToContainer', undefined), ['rslave', 'rslave', 'rprivate']);
+  assert.deepEqual(withMounts('HostToContainer', 'Bidirectional'), ['rshared', 'rslave', 'rshared']);
+});
+
 test('the kernel’s side: namespaces, limits, hidden paths', () => {
   const { linux, root } = containerSpec(input);
   assert.deepEqual(root, { path: '/run/rootfs/1', readonly: true });

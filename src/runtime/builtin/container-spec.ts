@@ -102,12 +102,20 @@ function podMounts({ config, sandboxMounts }: ContainerSpecInput): OciMount[] {
   const mounts = [...sandboxMounts.filter((mount) => !taken.has(mount.containerPath)), ...config.mounts];
   return mounts
     .toSorted((a, b) => a.containerPath.split('/').length - b.containerPath.split('/').length)
-    .map(({ hostPath, containerPath, readOnly }) => ({
+    .map(({ hostPath, containerPath, readOnly, propagation }) => ({
       destination: containerPath,
       type: 'bind',
       source: hostPath,
-      options: ['rbind', 'rprivate', readOnly ? 'ro' : 'rw'],
+      options: ['rbind', propagation === undefined ? 'rprivate' : kindOf[propagation], readOnly ? 'ro' : 'rw'],
     }));
+}
+
+const kindOf = { HostToContainer: 'rslave', Bidirectional: 'rshared' } as const;
+
+function rootPropagation({ mounts }: ContainerConfig): Pick<OciLinux, 'rootfsPropagation'> {
+  const asked = new Set(mounts.map(({ propagation }) => propagation));
+  const found = (['Bidirectional', 'HostToContainer'] as const).find((one) => asked.has(one));
+  return found === undefined ? {} : { rootfsPropagation: kindOf[found] };
 }
 
 function linuxPart(input: ContainerSpecInput): OciLinux {
@@ -117,6 +125,7 @@ function linuxPart(input: ContainerSpecInput): OciLinux {
   return {
     namespaces,
     cgroupsPath: input.cgroupsPath,
+    ...rootPropagation(config),
     ...(config.privileged ? {} : { maskedPaths, readonlyPaths }),
     resources: { ...limits(config, host), ...deviceLimits(config, host) },
   };

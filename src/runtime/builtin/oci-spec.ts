@@ -30,6 +30,8 @@ export interface OciMount {
 export interface OciLinux {
   readonly namespaces: readonly { readonly type: OciNamespace; readonly path?: string }[];
   readonly cgroupsPath: string;
+  /** Of all mounts of the machine, before the container's own are made: what is no peer there cannot be one of a volume's. */
+  readonly rootfsPropagation?: 'rslave' | 'rshared';
   readonly sysctl?: Readonly<Record<string, string>>;
   readonly maskedPaths?: readonly string[];
   readonly readonlyPaths?: readonly string[];
