@@ -45,7 +45,7 @@ export const networkCommand: CommandModule<object, NetworkArguments> = {
       'cni-conf-dir': { type: 'string', default: '/etc/cni/net.d', describe: 'where they look for configurations' },
       'cni-socket': {
         type: 'string',
-        default: '/run/podwire/cni.sock',
+        default: '/run/podwire-network/cni.sock',
         describe: 'where the plugin finds this process',
       },
     }),
