@@ -170,6 +170,19 @@ test('a plugin that fails: those before it are undone, and its own words are tol
   assert.match(readFileSync(calls, 'utf8'), /^ADD .*K8S_POD_NAME=b.*\nDEL .*K8S_POD_UID=uid-b/);
 });
 
+test('a plugin that cannot even undo is asked again until it can', { skip: cannot }, async () => {
+  const isBack = join(folder, 'is-back');
+  const script = `#!/bin/sh\ncat > /dev/null\n[ "$CNI_COMMAND" = DEL ] && [ -e ${isBack} ] && exit 0\nexit 1\n`;
+  writeFileSync(join(ownPlugins, 'away'), script);
+  chmodSync(join(ownPlugins, 'away'), 0o755);
+  writeFileSync(join(confDir, '10-others.conflist'), conflist({ type: 'away' }));
+  const before = await traces();
+  await assert.rejects(network.setUp(pod('h')), /CNI plugin away, ADD/);
+  assert.notEqual(await traces(), before, 'half of it is there');
+  writeFileSync(isBack, '');
+  await eventually('nothing of it is left', async () => (await traces()) === before, 20_000);
+});
+
 test('an ADD that was cut off is undone at the next start', { skip: cannot }, async () => {
   writeFileSync(join(confDir, '10-others.conflist'), conflist());
   const before = await traces();

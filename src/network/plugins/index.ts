@@ -10,7 +10,7 @@ import { listNetns, netnsPath } from '../../kernel/netns.ts';
 import { isStaticPodOf } from '../abandoned.ts';
 import type { NodeNetwork, PodIdentity } from '../contract.ts';
 import { podInterface } from '../names.ts';
-import { netnsOf, openAttachments, type Attachments, type Kept } from './attachments.ts';
+import { netnsOf, openAttachments, type Attachments } from './attachments.ts';
 import { capabilityArgs } from './capabilities.ts';
 import { PluginChain, PluginError, type Attachment, type PluginResult } from './chain.ts';
 import { findConfList, type ConfList } from './conf-list.ts';
@@ -45,6 +45,8 @@ class PluginNetwork implements NodeNetwork {
   readonly #made = new Set<string>();
   /** A set-up and a tear-down of one pod never overlap. */
   readonly #turns = new Map<string, Promise<unknown>>();
+  /** What could not be undone: plugins may be away, as they are after a boot. */
+  readonly #rests = new Set<string>();
   #attachments: Attachments | undefined;
   #list: ConfList | undefined;
   #told = '';
@@ -67,6 +69,7 @@ class PluginNetwork implements NodeNetwork {
     await this.#look();
     await this.#undoCutOff();
     everyInterval(lookMs, signal, () => this.#look());
+    everyInterval(lookMs, signal, () => this.#undoRests());
   }
 
   async setUp(pod: PodIdentity): Promise<{ netns: string; ips: readonly string[] }> {
@@ -113,9 +116,7 @@ class PluginNetwork implements NodeNetwork {
       this.#made.add(name);
       return { netns: netnsPath(name), ips: ipsOf(result) };
     } catch (error) {
-      await this.#tearDown(name).catch((left: unknown) =>
-        this.#logger.error('undo failed, it is tried again when the pod is', { name, error: String(left) }),
-      );
+      await this.#tearDown(name).catch((left: unknown) => this.#leave(name, left));
       throw error;
     }
   }
@@ -155,12 +156,28 @@ class PluginNetwork implements NodeNetwork {
   /** After a crash in the middle of ADD, and after a boot, which took the namespaces: addresses are given back. */
   async #undoCutOff(): Promise<void> {
     const there = new Set(await listNetns(this.#options.exec));
-    const isOver = ([name, { result }]: readonly [string, Kept]): boolean => result === undefined || !there.has(name);
-    for (const [name] of this.#kept.all().filter(isOver)) {
-      await this.#inTurn(name, () => this.#tearDown(name)).catch((error: unknown) =>
-        this.#logger.warn('what was cut off is still there', { name, error: String(error) }),
-      );
-    }
+    for (const [name, { result }] of this.#kept.all())
+      if (result === undefined || !there.has(name)) await this.#undo(name);
+  }
+
+  async #undoRests(): Promise<void> {
+    for (const name of [...this.#rests]) await this.#undo(name);
+  }
+
+  /** Never rejects. What has become whole meanwhile stays. */
+  async #undo(name: string): Promise<void> {
+    await this.#inTurn(name, async () => {
+      const kept = this.#kept.get(name);
+      const isWhole = kept?.result !== undefined && (await listNetns(this.#options.exec)).includes(name);
+      if (kept !== undefined && !isWhole) await this.#tearDown(name);
+      this.#rests.delete(name);
+    }).catch((error: unknown) => this.#leave(name, error));
+  }
+
+  #leave(name: string, error: unknown): void {
+    if (!this.#rests.has(name))
+      this.#logger.warn('what was cut off is still there, and is tried again', { name, error: String(error) });
+    this.#rests.add(name);
   }
 
   get #kept(): Attachments {
