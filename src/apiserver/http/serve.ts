@@ -12,6 +12,7 @@ import type { Machinery } from '../machinery.ts';
 import type { ResourcePath, ResourceRequest, User, Verb } from '../request.ts';
 import type { ResourceRow, Subresource } from '../resource.ts';
 import { handlerOf } from '../routes.ts';
+import { logSocket } from '../kubelets/log-socket.ts';
 import { refuseUpgrade, tunnel } from '../kubelets/tunnel.ts';
 import { proxyTo, proxyUpgrade } from '../proxy/forward.ts';
 import { forbiddenObject } from '../validation/refusal.ts';
@@ -31,8 +32,22 @@ export interface ServeOptions {
 
 /** Answered to anybody. */
 const healthPath = /^\/(healthz|livez|readyz)(\/[\w-]+)?$/;
-const upgradable: ReadonlySet<string> = new Set(['exec', 'attach', 'portforward', 'proxy']);
 const publicPaths = new Set(['/version', '/version/']);
+
+interface Upgrade {
+  readonly verbs: readonly string[];
+  /** Rights that it takes beside the verb's. */
+  readonly needs: readonly string[];
+  readonly serve: typeof tunnel;
+}
+
+/** A web socket begins with GET; to begin something takes the right to create all the same. */
+const beginning: Upgrade = { verbs: ['get', 'create'], needs: ['create'], serve: tunnel };
+
+const upgradable: ReadonlyMap<string, Upgrade> = new Map([
+  ...['exec', 'attach', 'portforward', 'proxy'].map((subresource) => [subresource, beginning] as const),
+  ['log', { verbs: ['get'], needs: [], serve: logSocket }],
+]);
 
 /** Throws 403 unless this is allowed. */
 function requirePermission(authorizer: Authorizer, asked: Attributes): void {
@@ -164,6 +179,17 @@ export async function serve(options: ServeOptions, request: IncomingMessage, res
   }
 }
 
+/** Throws 404 for what is nothing to upgrade, 405 for another method. */
+function upgradeOf(
+  { subresource }: ResourcePath,
+  verb: Verb | undefined,
+): { readonly upgrade: Upgrade; readonly verb: Verb } {
+  const upgrade = upgradable.get(subresource);
+  if (upgrade === undefined) throw noSuchPath();
+  if (verb === undefined || !upgrade.verbs.includes(verb)) throw methodNotAllowed();
+  return { upgrade, verb };
+}
+
 /** Serves one request for another protocol; never rejects. */
 export async function serveUpgrade(
   options: ServeOptions,
@@ -176,11 +202,9 @@ export async function serveUpgrade(
     const target = parseTarget(request.method ?? '', request.url ?? '');
     const path = target?.resource;
     const user = userOf(options, request);
-    const verb = target === undefined || path === undefined ? undefined : verbOf(target, path);
-    if (target === undefined || path === undefined || !upgradable.has(path.subresource)) throw noSuchPath();
-    if (verb !== 'get' && verb !== 'create') throw methodNotAllowed();
-    // A web socket begins with GET; it takes the right to create all the same.
-    for (const each of new Set([verb, 'create'])) {
+    if (target === undefined || path === undefined) throw noSuchPath();
+    const { upgrade, verb } = upgradeOf(path, verbOf(target, path));
+    for (const each of new Set([verb, ...upgrade.needs])) {
       requirePermission(options.machinery.authorizer, attributesOf(user, each, path, target.query));
     }
     if (path.subresource === 'proxy') {
@@ -189,7 +213,7 @@ export async function serveUpgrade(
       return;
     }
     const wanted = resourceRequest(options.machinery, request, { target, path, verb, user });
-    await tunnel(options.machinery, wanted, request, [socket, head]);
+    await upgrade.serve(options.machinery, wanted, request, [socket, head]);
   } catch (error) {
     if (errorReply(error).code === 500) options.machinery.logger.error('upgrade failed', { url: request.url, error });
     refuseUpgrade(socket, error);

@@ -3,6 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, type TLSSocket } from 'node:tls';
 import test from 'node:test';
+import { WebSocket } from 'ws';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createAuthority } from '../../pki/index.ts';
 import { at } from '../testing/client.ts';
@@ -77,6 +78,43 @@ test('a log is asked of the node’s kubelet with its options, and streamed as i
   assert.deepEqual(kubelet.seen, [
     'GET /containerLogs/default/p/b?follow=true&tailLines=3 kube-apiserver-kubelet-client',
   ]);
+});
+
+/** Everything that a web socket says until it is closed, with the code that it is closed with. */
+async function heard(server: TestServer, path: string, protocol: string): Promise<readonly string[]> {
+  const { authority, port } = server;
+  const pair = await authority.issue({ commonName: 'admin', organizations: ['system:masters'] });
+  const options = { ca: authority.certPem, cert: pair.certPem, key: pair.keyPem };
+  const socket = new WebSocket(`wss://127.0.0.1:${port}${path}`, protocol, options);
+  const said: string[] = [];
+  socket.on('message', (data: Buffer, isBinary) => said.push(`${isBinary ? 'bytes' : 'text'} ${data.toString()}`));
+  socket.on('unexpected-response', (_request, { statusCode }) => {
+    said.push(`answer ${statusCode}`);
+    socket.terminate();
+  });
+  socket.on('error', () => undefined);
+  const code = await new Promise<number>((resolve) => socket.once('close', resolve));
+  return [...said, `closed ${code}`];
+}
+
+test('a log comes by a web socket as well, a message a piece, as bytes or as base64', async () => {
+  await using stage = await scene({
+    onRequest: (_request, response) => {
+      response.write('one\n');
+      setTimeout(() => response.end('two\n'), 50);
+    },
+  });
+  const path = `${podsPath}/p/log?container=b&follow=true`;
+  assert.deepEqual(await heard(stage.server, path, 'binary.k8s.io'), ['bytes one\n', 'bytes two\n', 'closed 1000']);
+  const encoded = ['one\n', 'two\n'].map((text) => `text ${Buffer.from(text).toString('base64')}`);
+  assert.deepEqual(await heard(stage.server, path, 'base64.binary.k8s.io'), [...encoded, 'closed 1000']);
+  assert.match(stage.kubelet.seen[0] ?? '', /^GET \/containerLogs\/default\/p\/b\?follow=true /);
+});
+
+test('a log by a web socket is refused as any other is', async () => {
+  await using stage = await scene({});
+  const path = `${podsPath}/p/log?container=none`;
+  assert.deepEqual(await heard(stage.server, path, 'binary.k8s.io'), ['answer 400', 'closed 1006']);
 });
 
 test('a log without a container, with a wrong one, of a pod on no node', async () => {

@@ -26,29 +26,38 @@ export async function kubeletRefusal(response: IncomingMessage): Promise<Error> 
   return apiError({ code, reason: reasons[code] ?? 'InternalError', message });
 }
 
+/** The kubelet's stream; undefined for a pod without a node: nothing runs yet, so nothing was said. Rejects with what is to be answered. */
+export async function openLog(
+  machinery: Machinery,
+  request: ResourceRequest,
+  signal: AbortSignal,
+): Promise<IncomingMessage | undefined> {
+  const pod = podOf(machinery, request);
+  const container = containerOf(pod, request.query.get('container'));
+  const nodeName = pod.spec?.nodeName ?? '';
+  if (nodeName === '') return undefined;
+  const query = new URLSearchParams();
+  for (const name of passedOn) for (const value of request.query.getAll(name)) query.append(name, value);
+  const { namespace, name } = request.path;
+  const path = `/containerLogs/${namespace}/${name}/${container}?${query.toString()}`;
+  const stream = await machinery.kubelets.get(kubeletOf(machinery, nodeName), path, signal);
+  if (stream.statusCode !== 200) throw await kubeletRefusal(stream);
+  return stream;
+}
+
 export async function readLog(
   machinery: Machinery,
   request: ResourceRequest,
   response: ServerResponse,
 ): Promise<Reply | void> {
-  const pod = podOf(machinery, request);
-  const container = containerOf(pod, request.query.get('container'));
-  const nodeName = pod.spec?.nodeName ?? '';
-  const headers = { 'content-type': 'text/plain', 'cache-control': 'no-cache, private' };
-  if (nodeName === '') {
-    // Nothing runs yet, so nothing was said.
-    response.writeHead(200, headers).end();
-    return;
-  }
-  const query = new URLSearchParams();
-  for (const name of passedOn) for (const value of request.query.getAll(name)) query.append(name, value);
-  const { namespace, name } = request.path;
-  const path = `/containerLogs/${namespace}/${name}/${container}?${query.toString()}`;
   const gone = new AbortController();
   response.once('close', () => gone.abort());
-  const stream = await machinery.kubelets.get(kubeletOf(machinery, nodeName), path, gone.signal);
-  if (stream.statusCode !== 200) throw await kubeletRefusal(stream);
-  response.writeHead(200, headers);
+  const stream = await openLog(machinery, request, gone.signal);
+  response.writeHead(200, { 'content-type': 'text/plain', 'cache-control': 'no-cache, private' });
+  if (stream === undefined) {
+    response.end();
+    return;
+  }
   response.flushHeaders();
   // A client that leaves, or a kubelet that breaks off, ends the reply: there is nobody to tell.
   await pipeline(stream, response).catch(() => undefined);
