@@ -9,6 +9,7 @@
  *
  *   PODWIRE_BENCH_PAIRS=10   of each path
  *   PODWIRE_BENCH_SECONDS=2  of each run
+ *   PODWIRE_BENCH_CONGESTION=cubic  instead of the machine's own: bbr paces itself, and carries less than the path does
  */
 import { execa } from 'execa';
 import { spawn, type ChildProcess } from 'node:child_process';
@@ -25,6 +26,7 @@ import { ratioOf } from './ratio.ts';
 
 const pairs = Number(process.env['PODWIRE_BENCH_PAIRS'] ?? '10');
 const seconds = process.env['PODWIRE_BENCH_SECONDS'] ?? '2';
+const congestion = process.env['PODWIRE_BENCH_CONGESTION'];
 
 type Way = 'routes' | 'vxlan';
 
@@ -136,7 +138,8 @@ function serve({ place, netns }: Pod): ChildProcess {
 
 /** Gbit/s of one run. */
 async function measure(from: Pod, to: Pod): Promise<number> {
-  const argv = from.place.argv(from.netns, ['iperf3', '-J', '-c', to.ip, '-t', seconds]);
+  const chosen = congestion === undefined ? [] : ['-C', congestion];
+  const argv = from.place.argv(from.netns, ['iperf3', '-J', '-c', to.ip, '-t', seconds, ...chosen]);
   const { stdout } = await execa('nsenter', argv, { timeout: 60_000 });
   const told = JSON.parse(stdout) as { end: { sum_received: { bits_per_second: number } } };
   return told.end.sum_received.bits_per_second / 1e9;
