@@ -34,6 +34,13 @@ export const natHook = (hook: 'prerouting' | 'output', step = 0): string => {
   return `type nat hook ${hook} priority ${priority}; policy accept;`;
 };
 
+/**
+ * Before every other chain of nat postrouting: the first that masquerades ends the hook, and a packet that left with its mark would hand it
+ * on to the packet of a tunnel around it. That one would then be masqueraded as well, which breaks its checksum (udp_manip_pkt takes the
+ * offload of the inner packet for its own). At srcnat itself it hung on which of the tables was made last.
+ */
+const postroutingHook = 'type nat hook postrouting priority srcnat - 1; policy accept;';
+
 const mark = `meta mark set meta mark | ${masqueradeMark}`;
 const frontKey = (ip: string): string => `${ip} daddr . meta l4proto . th dport`;
 const nodeKey = 'meta l4proto . th dport';
@@ -151,7 +158,7 @@ function fixedChains(options: StructureOptions): readonly ChainText[] {
         `meta mark & ${masqueradeMark} == ${masqueradeMark} meta mark set meta mark & ${clearMark} masquerade fully-random`,
         `ct status dnat ${ip} saddr . ${ip} daddr @hairpin masquerade fully-random`,
       ],
-      'type nat hook postrouting priority srcnat; policy accept;',
+      postroutingHook,
     ),
   ];
 }
