@@ -104,6 +104,19 @@ test('no machine has an address of the balancers', () => {
   assert.throws(() => checkConfig(config({ nodeCIDR, nodes })), /10\.44\.0\.0\/26 has no room for 46 nodes/);
 });
 
+test('each node has a /24 of the pods', () => {
+  const nodes = ['node1', 'node2', 'node3'];
+  assert.equal(checkConfig(config({ podCIDR: '10.61.0.0/22', nodes })).nodes.length, 3);
+  assert.throws(
+    () => checkConfig(config({ podCIDR: '10.61.0.0/23', nodes })),
+    /10\.61\.0\.0\/23: has room for 2 of 3 nodes/,
+  );
+  assert.throws(
+    () => checkConfig(config({ podCIDR: '10.61.0.0/26', nodes })),
+    /10\.61\.0\.0\/26: has room for 0 of 3 nodes/,
+  );
+});
+
 test('what a node was registered with goes with the node', () => {
   const nodeSettings = { node1: { labels: { a: 'b' } }, node2: { labels: { c: 'd' } } };
   const one = withoutNode(config({ nodes: ['node1', 'node2'], nodeSettings }), 'node1');

@@ -116,6 +116,7 @@ export function checkConfig(config: LabConfig): LabConfig {
   for (const [index, a] of ranges.entries())
     for (const b of ranges.slice(index + 1))
       if (overlaps(a.cidr, b.cidr)) throw new LabError(`${a.text} and ${b.text} overlap: choose ranges apart`);
+  checkPodRoom(config);
   config.insecureRegistries?.forEach(checkRegistry);
   checkGrace(config.nodeMonitorGraceSeconds);
   checkSegments(config);
@@ -123,6 +124,15 @@ export function checkConfig(config: LabConfig): LabConfig {
   checkDns(config);
   machinesOf(config);
   return config;
+}
+
+/** Each node takes a /24 of it; one without pod CIDR would never be Ready. */
+function checkPodRoom({ podCIDR, nodes }: LabConfig): void {
+  const room = Math.floor(2 ** (24 - rangeOf(podCIDR).prefixLength));
+  if (room < nodes.length)
+    throw new LabError(
+      `--pod-cidr ${podCIDR}: has room for ${room} of ${nodes.length} nodes, a /24 each: choose a larger range`,
+    );
 }
 
 function checkGrace(seconds: number | undefined): void {
