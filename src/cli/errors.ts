@@ -17,6 +17,15 @@ export class MachineError extends Error {
   override readonly name = 'MachineError';
 }
 
+/**
+ * What yargs could not take. What a flag's own reader throws comes as an error of yargs' with its message alone; any other error is
+ * not about the command's words and stays what it is.
+ */
+export function typedWrong(message: string, error: Error | undefined): Error {
+  if (error !== undefined && error.name !== 'YError') return error;
+  return new UsageError(`${error?.message ?? message} (podwire --help, podwire COMMAND --help)`);
+}
+
 /** A message for expected failures; for the others the stack as well, since they are ours to mend. */
 export function explain(error: unknown): string {
   if (

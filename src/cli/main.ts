@@ -21,7 +21,7 @@ import { stopCommand } from './commands/stop.ts';
 import { tokenCommand } from './commands/token.ts';
 import { upCommand } from './commands/up.ts';
 import { register } from './register.ts';
-import { exitCodeOf, explain, UsageError } from './errors.ts';
+import { exitCodeOf, explain, typedWrong } from './errors.ts';
 
 const commands = [
   upCommand,
@@ -59,7 +59,7 @@ async function main(args: readonly string[]): Promise<void> {
     .version(false)
     .wrap(Math.min(120, process.stdout.columns ?? 120))
     .fail((message, error) => {
-      throw error ?? new UsageError(`${message} (podwire --help, podwire COMMAND --help)`);
+      throw typedWrong(message, error);
     });
   await cli.parseAsync();
 }

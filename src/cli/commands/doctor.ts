@@ -1,5 +1,6 @@
 import type { CommandModule } from 'yargs';
 import { adminClient } from '../client.ts';
+import { UsageError } from '../errors.ts';
 import { nameOption, openLab } from '../lab-options.ts';
 
 interface DoctorArguments {
@@ -19,6 +20,7 @@ export const doctorCommand: CommandModule<object, DoctorArguments> = {
         type: 'number',
         default: 2,
         requiresArg: true,
+        coerce: checkCount,
         describe: 'so many pods of each node take part',
       },
       probe: {
@@ -56,6 +58,12 @@ export const doctorCommand: CommandModule<object, DoctorArguments> = {
     }
   },
 };
+
+function checkCount(count: number): number {
+  if (!Number.isInteger(count) || count < 0)
+    throw new UsageError(`--pods-per-node: a whole number from 0 on, not ${count}`);
+  return count;
+}
 
 /** Exit code 1 when something is missing. */
 async function lookAtHost(): Promise<void> {

@@ -241,8 +241,9 @@ async function readConfig(path: string): Promise<WantedLab> {
   try {
     return parseConfigFile(path, await readFile(path, 'utf8'));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT')
-      throw new LabError(`--config ${path}: there is no such file`);
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') throw new LabError(`--config ${path}: there is no such file`);
+    if (code === 'EISDIR') throw new LabError(`--config ${path}: is a folder, a file is wanted`);
     throw error;
   }
 }
