@@ -121,6 +121,7 @@ export function describePolicyCases(mode: CaseMode, cases: readonly PolicyCase[]
     });
 
     test('only the first packet of a flow meets more than one rule of FORWARD', async () => {
+      await lab.setPolicies([]);
       const { exec } = lab.place('node-a');
       const flows = 20;
       await exec.sh('iptables -Z FORWARD');
