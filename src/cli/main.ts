@@ -67,6 +67,6 @@ async function main(args: readonly string[]): Promise<void> {
 try {
   await main(process.argv.slice(2));
 } catch (error) {
-  process.stderr.write(`podwire: ${explain(error)}\n`);
-  process.exitCode = exitCodeOf(error);
+  // Not by the exit code alone: what was started before it failed, such as a runner, would keep the process.
+  process.stderr.write(`podwire: ${explain(error)}\n`, () => process.exit(exitCodeOf(error)));
 }
