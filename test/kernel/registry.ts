@@ -50,7 +50,13 @@ export async function startRegistry(folder: string, options: { readonly auth: bo
   const server = await startProcess({ argv: [program(), 'serve', join(folder, 'config.yml')] });
   server.stdout.resume();
   server.stderr?.resume();
-  await answers(`http://${host}/v2/`);
+  try {
+    await answers(`http://${host}/v2/`);
+  } catch (error) {
+    // Else it would keep this process, and nobody would hear of the failure.
+    server.kill('SIGKILL');
+    throw error;
+  }
   return {
     host,
     push: async (layout, name, ...more) => {
@@ -75,7 +81,8 @@ export async function startRegistry(folder: string, options: { readonly auth: bo
 }
 
 async function answers(url: string): Promise<void> {
-  for (let left = 200; ; left--) {
+  // Its program may come from a disk that is busy.
+  for (let left = 2_400; ; left--) {
     try {
       await (await fetch(url)).arrayBuffer();
       return;
