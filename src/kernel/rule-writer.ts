@@ -71,8 +71,8 @@ export function createRuleWriter({ exec, family, owns }: RuleWriterOptions): Rul
     if (pids.length > keptPids) pids.shift();
   };
   /**
-   * A table without anything of what we left there is read once more: on a machine short of memory iptables-nft-save (1.8.9) was seen to
-   * end with 0 and without any of it, and jumps written on the strength of that stood twice.
+   * A table without anything of what we left there is read once more. Seen once, on a slow machine short of memory: an audit found none of
+   * what had just been written, and jumps stood twice afterwards; that the listing was incomplete is the likeliest cause, not a proven one.
    */
   const read = async (): Promise<RuleSet> => {
     const found = await readRules(exec, family);
